@@ -1,0 +1,1 @@
+"""Model to model: total functions, no exception for a clinical result."""

@@ -1,0 +1,1 @@
+"""Frozen values that parse, decide and render meet in; no behaviour beyond their invariants."""

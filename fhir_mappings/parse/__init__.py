@@ -1,0 +1,1 @@
+"""FHIR to model: collects every fault of an input, then raises Refused once."""

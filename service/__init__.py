@@ -1,0 +1,1 @@
+"""The shell: doors, flows, the database and the clients of other people's servers."""
