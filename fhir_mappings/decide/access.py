@@ -1,4 +1,4 @@
-"""Role × verb: who may do what (PROTOCOL §2.3, SECURITY T39)."""
+"""Role by verb: who may do what (PROTOCOL §2.3, SECURITY T39)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
