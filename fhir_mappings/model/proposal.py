@@ -1,0 +1,63 @@
+"""A window offered to a patient, and what came back."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+
+class Policy(StrEnum):
+    """How windows are chosen where nobody names them (PROTOCOL §2.3)."""
+
+    EARLIEST = "earliest"
+    SPREAD = "spread"  # one a day
+
+
+class ProposalState(StrEnum):
+    """Where one proposal stands; only `open` can be answered."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    COUNTERED = "countered"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    CANCELLED = "cancelled"
+
+
+class Answer(StrEnum):
+    """AppointmentResponse.participantStatus, as far as it is an answer."""
+
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    TENTATIVE = "tentative"
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `proposal` with its hold; its id is the Appointment's id.
+
+    `expires` is when the hold ends unless it is answered before.
+    """
+
+    id: UUID
+    referral: UUID
+    window: UUID
+    practitioner: str
+    location: str
+    start: datetime
+    end: datetime
+    state: ProposalState
+    expires: datetime
+    made_at: datetime
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer says: which Appointment, who answers, how, and (counter) when."""
+
+    appointment: str
+    actor: str
+    answer: Answer
+    start: datetime | None
+    end: datetime | None
+    comment: str
