@@ -1,0 +1,1 @@
+"""The loop as a stranger drives it: stories told over HTTP, with no room of ours behind them."""
