@@ -1,0 +1,176 @@
+"""make_app(deps) → Litestar: routes, handlers, error answers; nothing else."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from time import monotonic
+from traceback import extract_tb
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl
+
+import structlog
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import route as handled
+
+from fhir_mappings.problems import Refused
+from service.deps import Deps
+from service.http.entry import Entry
+from service.http.exchange import BASE_PATH, FHIR_JSON, Act, Answer, Ask, Open, Route
+from service.http.fhir import ROUTES as FHIR_ROUTES
+from service.http.identity import Identity
+from service.http.inject import Injected
+from service.http.limits import Budgets
+from service.http.ops import OPEN as OPS
+from service.http.problems import Fault, Turned, refused, turned
+from service.http.smart import OPEN as SMART
+from service.http.staff import ROUTES as STAFF_ROUTES
+
+Asked: TypeAlias = Request[Any, Any, State]
+
+FRAMEWORK: Final = {
+    400: Fault.BODY,
+    404: Fault.NO_ROUTE,
+    405: Fault.METHOD,
+    413: Fault.LENGTH,
+}
+"""What Litestar itself refuses; anything else of its own is our fault."""
+
+log: Final = structlog.stdlib.get_logger()
+
+
+def make_app(deps: Deps) -> Litestar:
+    """Build the application over what the process was given."""
+    gate = _Gate(deps)
+    app = Litestar(
+        route_handlers=[
+            *(_guarded(one, gate) for one in (*FHIR_ROUTES, *STAFF_ROUTES)),
+            *(_open(one) for one in (*SMART, *OPS)),
+        ],
+        dependencies={"deps": Provide(lambda: deps, sync_to_thread=False, use_cache=True)},
+        exception_handlers={
+            Refused: _on_refused,
+            Turned: _on_turned,
+            HTTPException: _on_framework,
+            Exception: _on_bug,
+        },
+        request_max_body_size=deps.settings.body_bytes,
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    app.asgi_handler = Entry(app.asgi_handler, deps.settings, deps.new_id)
+    return app
+
+
+class _Gate:
+    """What stands between a route and its door: who asks, how fast, and for how long."""
+
+    def __init__(self, deps: Deps) -> None:
+        settings = deps.settings
+        self._identity = Identity(deps, monotonic)
+        self._budgets = Budgets(settings.client_rate_per_second, settings.client_burst, monotonic)
+        self._base = settings.public_url + BASE_PATH
+        self._seconds = settings.request_seconds
+        self._running: set[asyncio.Task[Answer]] = set()
+
+    async def ask(self, request: Asked, parts: Mapping[str, str]) -> Ask:
+        """Prove the caller, pay its budget, read the body whole.
+
+        Raises:
+            Turned: 401, 429, 503 where the body takes too long to arrive.
+        """
+        headers = dict(request.headers)
+        caller = await self._identity.caller(headers.get("authorization", ""))
+        self._budgets.spend(caller)
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await request.body()
+        except TimeoutError:
+            raise Turned(Fault.TIME) from None
+        return Ask(
+            caller=caller,
+            method=request.method,
+            path=request.url.path,
+            base=self._base,
+            parts=parts,
+            query=tuple(parse_qsl(request.url.query, keep_blank_values=True)),
+            headers=headers,
+            body=body,
+        )
+
+    async def run(self, act: Act, deps: Deps, ask: Ask) -> Answer:
+        """Run a door to its end, and answer 503 where that takes longer than L22.
+
+        The flow goes on without us: a wait for COMMIT is never cancelled (STORAGE §6), not by a
+        client that went away either, because `asyncio.wait` does not cancel what it waits for.
+
+        Raises:
+            Turned: 503 after the time-out.
+        """
+        task = asyncio.ensure_future(act(deps, ask))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        done, _ = await asyncio.wait({task}, timeout=self._seconds)
+        if not done:
+            raise Turned(Fault.TIME)
+        return task.result()
+
+    def _ended(self, task: asyncio.Task[Answer]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, so that a late one is not told to nobody's log
+
+
+def _guarded(one: Route, gate: _Gate) -> HTTPRouteHandler:
+    @handled(_litestar(one.path), http_method=one.method, status_code=200)
+    async def handle(request: Asked, deps: Injected) -> Response[bytes]:
+        parts = {name: str(value) for name, value in request.path_params.items()}
+        ask = await gate.ask(request, parts)
+        return _response(await gate.run(one.act, deps, ask))
+
+    return handle
+
+
+def _open(one: Open) -> HTTPRouteHandler:
+    @handled(one.path, http_method=["GET", "HEAD"], status_code=200)
+    async def handle(deps: Injected) -> Response[bytes]:
+        return _response(await one.look(deps))
+
+    return handle
+
+
+def _litestar(path: str) -> str:
+    """Write `{rid}` as Litestar does: every parameter of a path is text."""
+    return re.sub(r"\{([a-z_]+)\}", r"{\1:str}", path)
+
+
+def _response(answer: Answer) -> Response[bytes]:
+    headers = {name: value for name, value in answer.headers.items() if name != "content-type"}
+    media_type = answer.headers.get("content-type", FHIR_JSON)
+    return Response(
+        content=answer.body, status_code=answer.status, headers=headers, media_type=media_type
+    )
+
+
+def _on_refused(_: Asked, fault: Refused) -> Response[bytes]:
+    return _response(refused(fault))
+
+
+def _on_turned(_: Asked, away: Turned) -> Response[bytes]:
+    return _response(turned(away.fault, away.headers))
+
+
+def _on_framework(_: Asked, fault: HTTPException) -> Response[bytes]:
+    allow = {name: value for name, value in (fault.headers or {}).items() if name == "allow"}
+    return _response(turned(FRAMEWORK.get(fault.status_code, Fault.OURS), allow))
+
+
+def _on_bug(_: Asked, fault: Exception) -> Response[bytes]:
+    # class and frames only: the text of an exception may hold what a patient's resource says
+    frames = [f"{one.name}:{one.lineno}" for one in extract_tb(fault.__traceback__)][-8:]
+    log.error("request.failed", problem=type(fault).__name__, frames=frames)
+    return _response(turned(Fault.OURS))

@@ -1,0 +1,22 @@
+"""Whether the process lives and is ready (DECISIONS 7: on the public port too)."""
+
+from service.deps import Deps
+from service.http.exchange import Answer, Open, answer
+from service.reads.health import ready
+
+JSON = {"content-type": "application/json", "cache-control": "no-store"}
+
+
+async def livez(_: Deps) -> Answer:
+    """Say that the loop turns."""
+    return answer(200, {"status": "live"}, JSON)
+
+
+async def readyz(deps: Deps) -> Answer:
+    """Say whether the database answers; 503 where it does not."""
+    if await ready(deps):
+        return answer(200, {"status": "ready"}, JSON)
+    return answer(503, {"status": "database away"}, {**JSON, "retry-after": "5"})
+
+
+OPEN = (Open("/livez", livez), Open("/readyz", readyz))

@@ -1,0 +1,5 @@
+"""SMART App Launch: discovery; the token door comes later."""
+
+from service.http.smart import discovery
+
+OPEN = discovery.OPEN

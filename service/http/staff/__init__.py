@@ -1,0 +1,8 @@
+"""The staff door: how people of the clinic act (PROTOCOL §2.3).
+
+Each module here has a tuple `ROUTES`; it is named in `MODULES` and nowhere else.
+"""
+
+from service.http.exchange import Route
+
+ROUTES: tuple[Route, ...] = ()
