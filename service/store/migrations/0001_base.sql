@@ -1,0 +1,677 @@
+-- The base schema: tenants and placers, messages and referrals, resources, screenings, schedules,
+-- proposals, visits, deliveries, audit. STORAGE.md says what each table guarantees; names of
+-- constraints are read by service/store/refused.py.
+--
+-- Row-level security is the second wall: every statement names the tenant as well. A setting that
+-- is missing shows no row. Tables belong to tpi_owner; the service's roles never own them.
+
+CREATE EXTENSION IF NOT EXISTS btree_gist;
+
+-- ---------------------------------------------------------------- who asks
+
+CREATE FUNCTION current_tenant() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT nullif(current_setting('app.tenant', true), '')::uuid $$;
+
+CREATE FUNCTION current_placer() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT nullif(current_setting('app.placer', true), '') $$;
+
+-- May the caller see rows of this placer?
+CREATE FUNCTION sees_placer(row_placer uuid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT current_placer() = '*' OR row_placer::text = current_placer() $$;
+
+-- ---------------------------------------------------------------- tenants, placers, people
+
+CREATE TABLE tenant (
+    tenant        uuid PRIMARY KEY,
+    name          text NOT NULL,
+    zone          text NOT NULL,
+    organization  text NOT NULL,            -- id of the clinic's Organization in its own space
+    made_at       timestamptz NOT NULL
+);
+
+CREATE TABLE placer (
+    tenant        uuid NOT NULL REFERENCES tenant,
+    id            uuid NOT NULL,
+    name          text NOT NULL,
+    client        text NOT NULL,
+    base          text NOT NULL DEFAULT '',
+    internal      boolean NOT NULL DEFAULT false,
+    keeps         text[] NOT NULL DEFAULT '{}',
+    tells         text NOT NULL DEFAULT 'poll' CHECK (tells IN ('task', 'poll')),
+    systems       jsonb NOT NULL DEFAULT '{}',
+    token_file    text NOT NULL DEFAULT '',
+    rate          integer NOT NULL DEFAULT 0,
+    active        boolean NOT NULL DEFAULT true,
+    stopped       text NOT NULL DEFAULT '',  -- why deliveries to it wait for an operator, a code
+    made_at       timestamptz NOT NULL,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT placer_client UNIQUE (client),
+    CONSTRAINT placer_name UNIQUE (tenant, name)
+);
+
+CREATE TABLE person (
+    tenant        uuid NOT NULL REFERENCES tenant,
+    id            uuid NOT NULL,
+    practitioner  text NOT NULL,             -- id of the Practitioner in the clinic's own space
+    name          text NOT NULL,
+    roles         text[] NOT NULL,
+    active        boolean NOT NULL DEFAULT true,
+    made_at       timestamptz NOT NULL,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT person_practitioner UNIQUE (tenant, practitioner),
+    CONSTRAINT person_roles CHECK
+        (roles <@ ARRAY['scheduler', 'reviewer', 'clinician', 'operator', 'tester'])
+);
+
+CREATE TABLE access_token (
+    sha256        bytea PRIMARY KEY CHECK (length(sha256) = 32),
+    tenant        uuid NOT NULL REFERENCES tenant,
+    id            uuid NOT NULL UNIQUE,
+    placer_id     uuid,
+    person_id     uuid,
+    scopes        text[] NOT NULL DEFAULT '{}',
+    made_at       timestamptz NOT NULL,
+    expires_at    timestamptz NOT NULL,
+    revoked_at    timestamptz,
+    FOREIGN KEY (tenant, placer_id) REFERENCES placer (tenant, id),
+    FOREIGN KEY (tenant, person_id) REFERENCES person (tenant, id),
+    CONSTRAINT access_token_holder CHECK ((placer_id IS NULL) <> (person_id IS NULL))
+);
+
+-- Bearer to caller: the one question that is asked before a tenant is known.
+CREATE FUNCTION caller_of(p_sha256 bytea, p_at timestamptz)
+    RETURNS TABLE (tenant uuid, zone text, name text, placer_id uuid, person_id uuid,
+                   practitioner text, roles text[], scopes text[], rate integer)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+    AS $$
+        SELECT k.tenant, t.zone, coalesce(p.name, h.name), k.placer_id, k.person_id,
+               coalesce(h.practitioner, ''), coalesce(h.roles, '{}'), k.scopes,
+               coalesce(p.rate, 0)
+          FROM public.access_token k
+          JOIN public.tenant t ON t.tenant = k.tenant
+          LEFT JOIN public.placer p ON p.tenant = k.tenant AND p.id = k.placer_id
+          LEFT JOIN public.person h ON h.tenant = k.tenant AND h.id = k.person_id
+         WHERE k.sha256 = p_sha256
+           AND k.expires_at > p_at
+           AND k.revoked_at IS NULL
+           AND coalesce(p.active, h.active)
+    $$;
+
+-- ---------------------------------------------------------------- content
+
+CREATE TABLE content_pack (
+    name          text NOT NULL,
+    version       text NOT NULL,
+    digest        bytea NOT NULL,
+    made_at       timestamptz NOT NULL,
+    PRIMARY KEY (name, version)
+);
+
+CREATE TABLE tenant_pack (
+    tenant        uuid NOT NULL REFERENCES tenant,
+    name          text NOT NULL,
+    version       text NOT NULL,
+    since         timestamptz NOT NULL,
+    set_by        text NOT NULL,
+    why           text NOT NULL DEFAULT '',
+    signed_by     text NOT NULL DEFAULT '',
+    PRIMARY KEY (tenant, since)
+);
+
+-- ---------------------------------------------------------------- referrals
+
+CREATE TABLE referral (
+    tenant        uuid NOT NULL REFERENCES tenant,
+    id            uuid NOT NULL,
+    placer_id     uuid NOT NULL,
+    order_system  text NOT NULL,
+    order_value   text NOT NULL,
+    order_rid     text NOT NULL,
+    patient_rid   text NOT NULL,
+    task_rid      text NOT NULL,
+    stage         text NOT NULL,
+    stage_since   timestamptz NOT NULL,
+    outcome       text NOT NULL CHECK (outcome IN ('clear', 'review', 'block')),
+    priority      text NOT NULL DEFAULT 'routine',
+    accepted_once boolean NOT NULL DEFAULT false,
+    booked_once   boolean NOT NULL DEFAULT false,
+    partly        boolean NOT NULL DEFAULT false,
+    planned_date  date,
+    variant       text NOT NULL DEFAULT '',
+    received_at   timestamptz NOT NULL,
+    due_at        timestamptz,
+    question      text NOT NULL DEFAULT '',
+    reason        text NOT NULL DEFAULT '',
+    rounds        integer NOT NULL DEFAULT 0,
+    policy        jsonb NOT NULL DEFAULT '{}',   -- the last proposal policy, for re-proposals
+    content       bytea NOT NULL,
+    stamp         timestamptz,
+    version       integer NOT NULL DEFAULT 1,
+    audit_head    bytea NOT NULL DEFAULT '',
+    PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, placer_id) REFERENCES placer (tenant, id),
+    CONSTRAINT referral_order UNIQUE (tenant, placer_id, order_system, order_value),
+    CONSTRAINT referral_stage CHECK (stage IN (
+        'received', 'in-review', 'contraindicated', 'asked', 'deferred', 'cleared', 'proposed',
+        'booked', 'arrived', 'no-show', 'performed', 'written-back', 'closed', 'declined',
+        'withdrawn', 'expired', 'not-performed', 'void'))
+);
+CREATE INDEX referral_worklist ON referral (tenant, stage, stage_since, id);
+CREATE INDEX referral_patient ON referral (tenant, placer_id, patient_rid);
+CREATE UNIQUE INDEX referral_order_rid ON referral (tenant, placer_id, order_rid);
+CREATE UNIQUE INDEX referral_task ON referral (tenant, placer_id, task_rid);
+CREATE INDEX referral_due ON referral (due_at) WHERE due_at IS NOT NULL;
+
+CREATE TABLE message (
+    tenant        uuid NOT NULL,
+    id            uuid NOT NULL,
+    placer_id     uuid NOT NULL,
+    channel       text NOT NULL,
+    verdict       text NOT NULL
+        CHECK (verdict IN ('accepted', 'duplicate', 'amended', 'rejected', 'quarantined')),
+    digest        bytea NOT NULL,               -- SHA-256 of the bytes as received
+    size          integer NOT NULL,
+    problem       text NOT NULL DEFAULT '',     -- codes only
+    referral      uuid,
+    received_at   timestamptz NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX message_referral ON message (tenant, referral);
+
+CREATE TABLE tombstone (
+    tenant        uuid NOT NULL,
+    placer_id     uuid NOT NULL,
+    order_system  text NOT NULL,
+    order_value   text NOT NULL,
+    reason        text NOT NULL,
+    until         timestamptz NOT NULL,
+    PRIMARY KEY (tenant, placer_id, order_system, order_value)
+);
+
+-- ---------------------------------------------------------------- resources
+
+CREATE TABLE resource (
+    tenant        uuid NOT NULL,
+    space         uuid NOT NULL,                -- the placer's id, or nil for the clinic's own
+    rtype         text NOT NULL,
+    rid           text NOT NULL CONSTRAINT resource_rid CHECK (rid ~ '^[A-Za-z0-9.-]{1,64}$'),
+    vid           integer NOT NULL,
+    origin        text NOT NULL CHECK (origin IN ('received', 'made')),
+    body          text NOT NULL,                -- as served: the received text with the splice
+    digest        bytea NOT NULL,               -- SHA-256 of the bytes as received
+    fingerprint   bytea NOT NULL,               -- PROTOCOL §4.1
+    tokens        text[] NOT NULL,
+    refs          text[] NOT NULL,              -- relative references that it names
+    patient_rid   text NOT NULL DEFAULT '',     -- the Patient it is about, same space
+    at_from       timestamptz,
+    at_to         timestamptz,
+    referral      uuid,
+    deleted       boolean NOT NULL DEFAULT false,
+    updated_at    timestamptz NOT NULL,
+    CONSTRAINT resource_key PRIMARY KEY (tenant, space, rtype, rid)
+);
+CREATE INDEX resource_tokens ON resource USING gin (tokens);
+CREATE INDEX resource_patient ON resource (tenant, space, patient_rid) WHERE patient_rid <> '';
+CREATE INDEX resource_recent ON resource (tenant, space, rtype, updated_at DESC, rid);
+CREATE INDEX resource_referral ON resource (tenant, referral) WHERE referral IS NOT NULL;
+
+CREATE TABLE resource_history (
+    tenant        uuid NOT NULL,
+    space         uuid NOT NULL,
+    rtype         text NOT NULL,
+    rid           text NOT NULL,
+    vid           integer NOT NULL,
+    origin        text NOT NULL,
+    body          text NOT NULL,
+    digest        bytea NOT NULL,
+    fingerprint   bytea NOT NULL,
+    referral      uuid,
+    deleted       boolean NOT NULL,
+    updated_at    timestamptz NOT NULL,
+    PRIMARY KEY (tenant, space, rtype, rid, vid)
+);
+
+-- Ids of living resources of one type that carry every token. Array operators are not leakproof:
+-- under row-level security they lose their index, so the function names the walls itself.
+CREATE FUNCTION rids_with(p_space uuid, p_rtype text, p_tokens text[])
+    RETURNS TABLE (rid text, vid integer, updated_at timestamptz, fingerprint bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+    AS $$
+        SELECT r.rid, r.vid, r.updated_at, r.fingerprint
+          FROM public.resource r
+         WHERE r.tenant = public.current_tenant()
+           AND (public.current_placer() = '*' OR p_space::text = public.current_placer()
+                OR p_space = '00000000-0000-0000-0000-000000000000')
+           AND r.space = p_space
+           AND r.rtype = p_rtype
+           AND r.tokens @> p_tokens
+           AND NOT r.deleted
+    $$;
+
+-- ---------------------------------------------------------------- judging
+
+CREATE TABLE screening (
+    tenant        uuid NOT NULL,
+    id            uuid NOT NULL,
+    placer_id     uuid NOT NULL,
+    referral      uuid NOT NULL,
+    pack          text NOT NULL,
+    pack_version  text NOT NULL,
+    inputs        bytea NOT NULL,     -- digest of inputs, variant, planned date, day of screening
+    variant       text NOT NULL,
+    planned       date NOT NULL,
+    day           date NOT NULL,
+    outcome       text NOT NULL CHECK (outcome IN ('clear', 'review', 'block')),
+    findings      text NOT NULL,      -- JSON of the model's Screening
+    made_at       timestamptz NOT NULL,
+    PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, referral) REFERENCES referral (tenant, id),
+    CONSTRAINT screening_inputs UNIQUE (tenant, referral, pack_version, inputs)
+);
+CREATE INDEX screening_latest ON screening (tenant, referral, made_at DESC, id DESC);
+
+CREATE TABLE review (
+    tenant          uuid NOT NULL,
+    id              uuid NOT NULL,
+    placer_id       uuid NOT NULL,
+    referral        uuid NOT NULL,
+    finding_key     text NOT NULL,    -- empty: a word on the whole referral
+    finding_rid     text NOT NULL,    -- id of the DetectedIssue
+    rule            text NOT NULL,
+    verdict         text NOT NULL
+        CHECK (verdict IN ('approve', 'override', 'decline', 'defer', 'ask')),
+    reason_code     text NOT NULL,
+    reason          text NOT NULL,
+    mitigation_code text NOT NULL,
+    mitigation      text NOT NULL,
+    until           date,
+    practitioner    text NOT NULL,
+    person          uuid NOT NULL,
+    made_at         timestamptz NOT NULL,
+    PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, referral) REFERENCES referral (tenant, id),
+    CONSTRAINT review_reason CHECK (verdict = 'approve' OR reason <> ''),
+    CONSTRAINT review_until CHECK (verdict = 'defer' OR verdict = 'ask' OR until IS NULL),
+    CONSTRAINT review_defer CHECK (verdict <> 'defer' OR until IS NOT NULL)
+);
+CREATE INDEX review_referral ON review (tenant, referral, made_at, id);
+
+-- ---------------------------------------------------------------- schedules and bookings
+
+CREATE TABLE schedule (
+    tenant        uuid NOT NULL REFERENCES tenant,
+    rid           text NOT NULL,
+    practitioner  text NOT NULL,
+    location      text NOT NULL,
+    service       text NOT NULL DEFAULT '',     -- HealthcareService id
+    zone          text NOT NULL,
+    visit_minutes integer NOT NULL,
+    buffer_minutes integer NOT NULL,
+    active        boolean NOT NULL DEFAULT true,
+    PRIMARY KEY (tenant, rid)
+);
+
+CREATE TABLE open_window (
+    tenant        uuid NOT NULL,
+    id            uuid NOT NULL,                -- also the Slot's id, for life
+    schedule_rid  text NOT NULL,
+    practitioner  text NOT NULL,
+    location      text NOT NULL,
+    starts        timestamptz NOT NULL,
+    ends          timestamptz NOT NULL,
+    busy_until    timestamptz NOT NULL,         -- end and buffer
+    closed        boolean NOT NULL DEFAULT false,
+    origin        text NOT NULL DEFAULT 'cut' CHECK (origin IN ('cut', 'posted')),
+    updated_at    timestamptz NOT NULL,
+    PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, schedule_rid) REFERENCES schedule (tenant, rid),
+    CONSTRAINT open_window_order CHECK (starts < ends AND ends <= busy_until),
+    CONSTRAINT open_window_no_overlap
+        EXCLUDE USING gist (tenant WITH =, schedule_rid WITH =, tstzrange(starts, ends) WITH &&)
+);
+CREATE INDEX open_window_start ON open_window (tenant, starts, id);
+
+CREATE TABLE hold (
+    tenant        uuid NOT NULL,
+    id            uuid NOT NULL,
+    placer_id     uuid NOT NULL,
+    referral      uuid NOT NULL,
+    window_id     uuid NOT NULL,
+    practitioner  text NOT NULL,
+    location      text NOT NULL,
+    patient_rid   text NOT NULL,
+    starts        timestamptz NOT NULL,
+    ends          timestamptz NOT NULL,
+    busy_until    timestamptz NOT NULL,
+    state         text NOT NULL CHECK (state IN ('held', 'booked', 'released')),
+    expires_at    timestamptz,
+    made_at       timestamptz NOT NULL,
+    PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, referral) REFERENCES referral (tenant, id),
+    FOREIGN KEY (tenant, window_id) REFERENCES open_window (tenant, id),
+    CONSTRAINT hold_expiry CHECK (state <> 'held' OR expires_at IS NOT NULL),
+    CONSTRAINT hold_no_overlap_practitioner EXCLUDE USING gist
+        (tenant WITH =, practitioner WITH =, tstzrange(starts, busy_until) WITH &&)
+        WHERE (state <> 'released'),
+    CONSTRAINT hold_no_overlap_location EXCLUDE USING gist
+        (tenant WITH =, location WITH =, tstzrange(starts, busy_until) WITH &&)
+        WHERE (state <> 'released'),
+    CONSTRAINT hold_no_overlap_patient EXCLUDE USING gist
+        (tenant WITH =, placer_id WITH =, patient_rid WITH =, tstzrange(starts, ends) WITH &&)
+        WHERE (state = 'booked')
+);
+CREATE INDEX hold_window ON hold (tenant, window_id) WHERE state <> 'released';
+CREATE INDEX hold_referral ON hold (tenant, referral);
+CREATE INDEX hold_expiring ON hold (expires_at) WHERE state = 'held';
+
+CREATE TABLE proposal (
+    tenant        uuid NOT NULL,
+    id            uuid NOT NULL,                -- also the Appointment's id
+    placer_id     uuid NOT NULL,
+    referral      uuid NOT NULL,
+    hold_id       uuid NOT NULL,
+    window_id     uuid NOT NULL,
+    round         integer NOT NULL,
+    state         text NOT NULL CHECK (state IN (
+        'open', 'accepted', 'arrived', 'no-show', 'fulfilled', 'declined', 'countered',
+        'withdrawn', 'expired', 'cancelled')),
+    made_at       timestamptz NOT NULL,
+    answered_at   timestamptz,
+    answered_by   text NOT NULL DEFAULT '',     -- placer, staff or said-by in words
+    answer_rid    text NOT NULL DEFAULT '',     -- AppointmentResponse that stands
+    replaces      uuid,                         -- the Appointment that a rebooking named
+    PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, referral) REFERENCES referral (tenant, id),
+    FOREIGN KEY (tenant, hold_id) REFERENCES hold (tenant, id),
+    CONSTRAINT proposal_hold UNIQUE (tenant, hold_id)
+);
+CREATE UNIQUE INDEX proposal_one_living ON proposal (tenant, referral)
+    WHERE state IN ('accepted', 'arrived');
+CREATE INDEX proposal_referral ON proposal (tenant, referral, state);
+
+-- ---------------------------------------------------------------- visits and deliveries
+
+CREATE TABLE visit (
+    tenant        uuid NOT NULL,
+    id            uuid NOT NULL,                -- also the value of the visit identifier
+    placer_id     uuid NOT NULL,
+    referral      uuid NOT NULL,
+    proposal_id   uuid NOT NULL,
+    state         text NOT NULL
+        CHECK (state IN ('performed', 'partly', 'not-performed', 'try-again', 'retracted')),
+    procedure_rid text NOT NULL,
+    content       bytea NOT NULL,               -- digest of what was recorded
+    person        uuid NOT NULL,
+    recorded_at   timestamptz NOT NULL,
+    PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, referral) REFERENCES referral (tenant, id),
+    FOREIGN KEY (tenant, proposal_id) REFERENCES proposal (tenant, id),
+    CONSTRAINT visit_one_per_appointment UNIQUE (tenant, proposal_id)
+);
+CREATE INDEX visit_referral ON visit (tenant, referral);
+
+CREATE TABLE writeback (
+    tenant        uuid NOT NULL,
+    id            uuid NOT NULL,
+    placer_id     uuid NOT NULL,
+    referral      uuid NOT NULL,
+    visit         uuid NOT NULL,
+    rung          text NOT NULL,
+    state         text NOT NULL
+        CHECK (state IN ('pending', 'sent', 'uncertain', 'proven', 'refused', 'gave-up')),
+    reference     text NOT NULL DEFAULT '',     -- the Procedure at the placer
+    remote_version text NOT NULL DEFAULT '',
+    digest        bytea NOT NULL DEFAULT '',    -- of what was read back
+    proven_at     timestamptz,
+    uncertain_since timestamptz,
+    code          text NOT NULL DEFAULT '',     -- why, from a closed set
+    updated_at    timestamptz NOT NULL,
+    PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, visit) REFERENCES visit (tenant, id),
+    CONSTRAINT writeback_rung UNIQUE (tenant, visit, rung),
+    CONSTRAINT writeback_proof CHECK (state <> 'proven'
+        OR (reference <> '' AND length(digest) = 32 AND proven_at IS NOT NULL))
+);
+
+CREATE TABLE outbox (
+    tenant        uuid NOT NULL,
+    id            uuid NOT NULL,                -- UUIDv7: jobs of a referral run in this order
+    placer_id     uuid NOT NULL,
+    referral      uuid NOT NULL,
+    kind          text NOT NULL,
+    dedupe        text NOT NULL,
+    state         text NOT NULL DEFAULT 'ready'
+        CHECK (state IN ('ready', 'leased', 'needs-person', 'parked')),
+    attempts      integer NOT NULL DEFAULT 0,
+    code          text NOT NULL DEFAULT '',     -- last outcome, from a closed set
+    made_at       timestamptz NOT NULL,
+    run_at        timestamptz NOT NULL,
+    give_up_at    timestamptz NOT NULL,
+    lease_id      uuid,
+    lease_until   timestamptz,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT outbox_dedupe UNIQUE (tenant, dedupe),
+    CONSTRAINT outbox_lease CHECK ((state = 'leased') = (lease_id IS NOT NULL))
+);
+CREATE INDEX outbox_ready ON outbox (placer_id, run_at, id) WHERE state = 'ready';
+CREATE INDEX outbox_leased ON outbox (lease_until) WHERE state = 'leased';
+CREATE INDEX outbox_referral ON outbox (tenant, referral, id);
+
+CREATE TABLE delivery (
+    tenant        uuid NOT NULL,
+    id            uuid NOT NULL,
+    placer_id     uuid NOT NULL,
+    referral      uuid NOT NULL,
+    kind          text NOT NULL,
+    dedupe        text NOT NULL,
+    attempts      integer NOT NULL,
+    outcome       text NOT NULL,
+    code          text NOT NULL DEFAULT '',
+    at            timestamptz NOT NULL
+) PARTITION BY RANGE (at);
+CREATE TABLE delivery_default PARTITION OF delivery DEFAULT;
+CREATE INDEX delivery_referral ON delivery (tenant, referral, at);
+
+-- Take up to p_per_placer jobs of each placer that is not in p_closed: oldest first, never a job
+-- of a referral that has an earlier one left. Crosses tenants: it is what a worker asks before it
+-- knows one. Leases are compared with the database's clock, run_at with the worker's.
+CREATE FUNCTION claim_jobs(p_lease uuid, p_at timestamptz, p_seconds integer,
+                           p_per_placer integer, p_most integer, p_closed uuid[])
+    RETURNS TABLE (tenant uuid, id uuid, placer_id uuid, referral uuid, kind text, dedupe text,
+                   attempts integer, made_at timestamptz, give_up_at timestamptz, zone text)
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
+    AS $$
+        WITH busy AS (
+            SELECT o.placer_id, count(*) AS running
+              FROM public.outbox o
+             WHERE o.state = 'leased' AND o.lease_until > clock_timestamp()
+             GROUP BY o.placer_id
+        ), wanted AS (
+            SELECT j.tenant, j.id
+              FROM public.placer p
+              LEFT JOIN busy b ON b.placer_id = p.id
+             CROSS JOIN LATERAL (
+                SELECT o.tenant, o.id
+                  FROM public.outbox o
+                 WHERE o.tenant = p.tenant AND o.placer_id = p.id
+                   AND (o.state = 'ready' AND o.run_at <= p_at
+                        OR o.state = 'leased' AND o.lease_until <= clock_timestamp())
+                   AND NOT EXISTS (
+                        SELECT 1 FROM public.outbox e
+                         WHERE e.tenant = o.tenant AND e.referral = o.referral AND e.id < o.id
+                           AND e.state <> 'needs-person')
+                 ORDER BY o.run_at, o.id
+                 LIMIT greatest(p_per_placer - coalesce(b.running, 0), 0)
+                   FOR UPDATE OF o SKIP LOCKED
+             ) j
+             WHERE p.active AND p.stopped = '' AND p.id <> ALL (p_closed)
+             LIMIT p_most
+        )
+        UPDATE public.outbox o
+           SET state = 'leased', lease_id = p_lease, attempts = o.attempts + 1,
+               lease_until = clock_timestamp() + make_interval(secs => p_seconds)
+          FROM wanted w, public.tenant t
+         WHERE o.tenant = w.tenant AND o.id = w.id AND t.tenant = o.tenant
+        RETURNING o.tenant, o.id, o.placer_id, o.referral, o.kind, o.dedupe, o.attempts,
+                  o.made_at, o.give_up_at, t.zone
+    $$;
+
+-- What timers look for across tenants: ids only.
+CREATE FUNCTION due_work(p_at timestamptz, p_most integer)
+    RETURNS TABLE (tenant uuid, placer_id uuid, referral uuid, zone text, what text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+    AS $$
+        (SELECT h.tenant, h.placer_id, h.referral, t.zone, 'hold-expired'
+           FROM public.hold h JOIN public.tenant t ON t.tenant = h.tenant
+          WHERE h.state = 'held' AND h.expires_at <= p_at
+          ORDER BY h.expires_at LIMIT p_most)
+        UNION ALL
+        (SELECT r.tenant, r.placer_id, r.id, t.zone, 'referral-due'
+           FROM public.referral r JOIN public.tenant t ON t.tenant = r.tenant
+          WHERE r.due_at <= p_at
+          ORDER BY r.due_at LIMIT p_most)
+    $$;
+
+-- ---------------------------------------------------------------- audit
+
+CREATE TABLE audit (
+    tenant        uuid NOT NULL,
+    id            uuid NOT NULL,
+    placer_id     uuid,
+    referral      uuid,
+    actor         text NOT NULL,        -- placer:, person: or service: and an id of ours
+    verb          text NOT NULL,
+    what          text NOT NULL,        -- words from closed sets and ids of ours
+    at            timestamptz NOT NULL,
+    previous      bytea NOT NULL,
+    hash          bytea NOT NULL
+) PARTITION BY RANGE (at);
+CREATE TABLE audit_default PARTITION OF audit DEFAULT;
+CREATE INDEX audit_referral ON audit (tenant, referral, at);
+
+-- One row's hash: SHA-256 over the previous hash and the row in one canonical text.
+CREATE FUNCTION audit_hash(p_previous bytea, p_id uuid, p_referral uuid, p_actor text,
+                           p_verb text, p_what text, p_at timestamptz) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+        SELECT sha256(p_previous || convert_to(concat_ws(E'\x1f', p_id::text, p_referral::text,
+               p_actor, p_verb, p_what, (extract(epoch FROM p_at) * 1000000)::bigint::text), 'UTF8'))
+    $$;
+
+-- ---------------------------------------------------------------- walls
+
+ALTER TABLE tenant ENABLE ROW LEVEL SECURITY;
+CREATE POLICY wall ON tenant USING (tenant = current_tenant() AND current_placer() IS NOT NULL);
+
+ALTER TABLE placer ENABLE ROW LEVEL SECURITY;
+CREATE POLICY wall ON placer USING (tenant = current_tenant() AND sees_placer(id));
+
+ALTER TABLE person ENABLE ROW LEVEL SECURITY;
+CREATE POLICY wall ON person USING (tenant = current_tenant() AND current_placer() = '*');
+
+ALTER TABLE access_token ENABLE ROW LEVEL SECURITY;
+CREATE POLICY wall ON access_token USING (tenant = current_tenant() AND current_placer() = '*');
+
+ALTER TABLE tenant_pack ENABLE ROW LEVEL SECURITY;
+CREATE POLICY wall ON tenant_pack USING (tenant = current_tenant() AND current_placer() IS NOT NULL);
+
+-- The clinic's own space is read by its placers, and written by nobody who is only a placer.
+ALTER TABLE resource ENABLE ROW LEVEL SECURITY;
+CREATE POLICY reading ON resource FOR SELECT USING (
+    tenant = current_tenant() AND (sees_placer(space)
+        OR (space = '00000000-0000-0000-0000-000000000000' AND current_placer() IS NOT NULL)));
+CREATE POLICY adding ON resource FOR INSERT
+    WITH CHECK (tenant = current_tenant() AND sees_placer(space));
+CREATE POLICY changing ON resource FOR UPDATE
+    USING (tenant = current_tenant() AND sees_placer(space));
+
+ALTER TABLE resource_history ENABLE ROW LEVEL SECURITY;
+CREATE POLICY reading ON resource_history FOR SELECT USING (
+    tenant = current_tenant() AND (sees_placer(space)
+        OR (space = '00000000-0000-0000-0000-000000000000' AND current_placer() IS NOT NULL)));
+CREATE POLICY adding ON resource_history FOR INSERT
+    WITH CHECK (tenant = current_tenant() AND sees_placer(space));
+
+-- Schedules and windows belong to the clinic; its placers may look.
+ALTER TABLE schedule ENABLE ROW LEVEL SECURITY;
+CREATE POLICY reading ON schedule FOR SELECT
+    USING (tenant = current_tenant() AND current_placer() IS NOT NULL);
+CREATE POLICY writing ON schedule
+    USING (tenant = current_tenant() AND current_placer() = '*');
+
+ALTER TABLE open_window ENABLE ROW LEVEL SECURITY;
+CREATE POLICY reading ON open_window FOR SELECT
+    USING (tenant = current_tenant() AND current_placer() IS NOT NULL);
+-- a placer's counter-proposal locks the window row (FOR NO KEY UPDATE)
+CREATE POLICY locking ON open_window FOR UPDATE
+    USING (tenant = current_tenant() AND current_placer() IS NOT NULL);
+CREATE POLICY adding ON open_window FOR INSERT
+    WITH CHECK (tenant = current_tenant() AND current_placer() = '*');
+CREATE POLICY removing ON open_window FOR DELETE
+    USING (tenant = current_tenant() AND current_placer() = '*');
+
+DO $$
+DECLARE
+    child text;
+BEGIN
+    FOREACH child IN ARRAY ARRAY['referral', 'message', 'tombstone', 'screening', 'review', 'hold',
+                                 'proposal', 'visit', 'writeback', 'outbox', 'delivery']
+    LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', child);
+        EXECUTE format('CREATE POLICY wall ON %I USING
+            (tenant = current_tenant() AND sees_placer(placer_id))', child);
+    END LOOP;
+END
+$$;
+
+ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
+CREATE POLICY wall ON audit USING (
+    tenant = current_tenant() AND (current_placer() = '*' OR placer_id::text = current_placer()));
+
+-- Is a window taken? A placer may not see other placers' holds, but must be told that one is
+-- taken and by when; practitioner and room count beside the window itself.
+CREATE FUNCTION taken_windows(p_from timestamptz, p_to timestamptz, p_at timestamptz)
+    RETURNS TABLE (id uuid, state text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+    AS $$
+        SELECT w.id, max(h.state)
+          FROM public.open_window w
+          JOIN public.hold h
+            ON h.tenant = w.tenant AND h.state <> 'released'
+           AND (h.state = 'booked' OR h.expires_at > p_at)
+           AND (h.practitioner = w.practitioner OR h.location = w.location)
+           AND tstzrange(h.starts, h.busy_until) && tstzrange(w.starts, w.busy_until)
+         WHERE w.tenant = public.current_tenant() AND public.current_placer() IS NOT NULL
+           AND w.starts >= p_from AND w.starts < p_to
+         GROUP BY w.id
+    $$;
+
+-- ---------------------------------------------------------------- grants, table by table
+
+GRANT USAGE ON SCHEMA public TO tpi_app, tpi_worker;
+GRANT SELECT ON tenant, placer, person, content_pack, tenant_pack TO tpi_app, tpi_worker;
+GRANT UPDATE (stopped, tells) ON placer TO tpi_worker;
+GRANT SELECT, INSERT, UPDATE ON referral, resource, proposal, hold, visit, writeback
+    TO tpi_app, tpi_worker;
+GRANT SELECT, INSERT ON resource_history, screening, review, message, audit, delivery
+    TO tpi_app, tpi_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO tpi_app, tpi_worker;
+GRANT SELECT, INSERT, UPDATE ON tombstone TO tpi_app, tpi_worker;
+GRANT SELECT, INSERT, UPDATE ON schedule TO tpi_app, tpi_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON open_window TO tpi_app, tpi_worker;
+
+REVOKE ALL ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
+    caller_of(bytea, timestamptz), rids_with(uuid, text, text[]),
+    taken_windows(timestamptz, timestamptz, timestamptz),
+    audit_hash(bytea, uuid, uuid, text, text, text, timestamptz),
+    claim_jobs(uuid, timestamptz, integer, integer, integer, uuid[]),
+    due_work(timestamptz, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
+    caller_of(bytea, timestamptz), rids_with(uuid, text, text[]),
+    taken_windows(timestamptz, timestamptz, timestamptz),
+    audit_hash(bytea, uuid, uuid, text, text, text, timestamptz) TO tpi_app, tpi_worker;
+GRANT EXECUTE ON FUNCTION claim_jobs(uuid, timestamptz, integer, integer, integer, uuid[]),
+    due_work(timestamptz, integer) TO tpi_worker;
