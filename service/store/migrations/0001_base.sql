@@ -420,13 +420,16 @@ CREATE TABLE writeback (
     referral      uuid NOT NULL,
     visit         uuid NOT NULL,
     rung          text NOT NULL,
+    way           text NOT NULL DEFAULT 'transaction' CHECK (way IN ('transaction', 'single')),
     state         text NOT NULL
         CHECK (state IN ('pending', 'sent', 'uncertain', 'proven', 'refused', 'gave-up')),
+    sent_at       timestamptz,                  -- a send whose outcome is not known began then
+    claimed       jsonb NOT NULL DEFAULT '{}',  -- our identifier values → what the placer calls it
+    claimed_at    timestamptz,                  -- since when the placer says that it has them
     reference     text NOT NULL DEFAULT '',     -- the Procedure at the placer
     remote_version text NOT NULL DEFAULT '',
     digest        bytea NOT NULL DEFAULT '',    -- of what was read back
     proven_at     timestamptz,
-    uncertain_since timestamptz,
     code          text NOT NULL DEFAULT '',     -- why, from a closed set
     updated_at    timestamptz NOT NULL,
     PRIMARY KEY (tenant, id),
@@ -476,7 +479,8 @@ CREATE TABLE delivery_default PARTITION OF delivery DEFAULT;
 CREATE INDEX delivery_referral ON delivery (tenant, referral, at);
 
 -- Take up to p_per_placer jobs of each placer that is not in p_closed: oldest first, never a job
--- of a referral that has an earlier one left. Crosses tenants: it is what a worker asks before it
+-- of a referral that has an earlier one of its kind left (a Task update that the placer's server
+-- cannot take just now must not hold up the write-back: PROTOCOL §3.1). Crosses tenants: it is what a worker asks before it
 -- knows one. Leases are compared with the database's clock, run_at with the worker's.
 CREATE FUNCTION claim_jobs(p_lease uuid, p_at timestamptz, p_seconds integer,
                            p_per_placer integer, p_most integer, p_closed uuid[])
@@ -502,7 +506,7 @@ CREATE FUNCTION claim_jobs(p_lease uuid, p_at timestamptz, p_seconds integer,
                    AND NOT EXISTS (
                         SELECT 1 FROM public.outbox e
                          WHERE e.tenant = o.tenant AND e.referral = o.referral AND e.id < o.id
-                           AND e.state <> 'needs-person')
+                           AND e.kind = o.kind AND e.state <> 'needs-person')
                  ORDER BY o.run_at, o.id
                  LIMIT greatest(p_per_placer - coalesce(b.running, 0), 0)
                    FOR UPDATE OF o SKIP LOCKED
