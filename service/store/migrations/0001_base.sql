@@ -323,7 +323,8 @@ CREATE TABLE open_window (
     starts        timestamptz NOT NULL,
     ends          timestamptz NOT NULL,
     busy_until    timestamptz NOT NULL,         -- end and buffer
-    closed        boolean NOT NULL DEFAULT false,
+    opening       text NOT NULL DEFAULT 'open'  -- closed: by a person; dropped: no cut wants it
+        CHECK (opening IN ('open', 'closed', 'dropped')),
     origin        text NOT NULL DEFAULT 'cut' CHECK (origin IN ('cut', 'posted')),
     updated_at    timestamptz NOT NULL,
     PRIMARY KEY (tenant, id),
@@ -331,6 +332,7 @@ CREATE TABLE open_window (
     CONSTRAINT open_window_order CHECK (starts < ends AND ends <= busy_until),
     CONSTRAINT open_window_no_overlap
         EXCLUDE USING gist (tenant WITH =, schedule_rid WITH =, tstzrange(starts, ends) WITH &&)
+        WHERE (opening <> 'dropped')
 );
 CREATE INDEX open_window_start ON open_window (tenant, starts, id);
 
@@ -391,6 +393,7 @@ CREATE TABLE proposal (
 CREATE UNIQUE INDEX proposal_one_living ON proposal (tenant, referral)
     WHERE state IN ('accepted', 'arrived');
 CREATE INDEX proposal_referral ON proposal (tenant, referral, state);
+CREATE INDEX proposal_open ON proposal (tenant, hold_id) WHERE state = 'open';
 
 -- ---------------------------------------------------------------- visits and deliveries
 
@@ -528,9 +531,12 @@ CREATE FUNCTION due_work(p_at timestamptz, p_most integer)
     RETURNS TABLE (tenant uuid, placer_id uuid, referral uuid, zone text, what text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
     AS $$
+        -- whoever took the window next may have released the hold: the proposal is what is due
         (SELECT h.tenant, h.placer_id, h.referral, t.zone, 'hold-expired'
-           FROM public.hold h JOIN public.tenant t ON t.tenant = h.tenant
-          WHERE h.state = 'held' AND h.expires_at <= p_at
+           FROM public.proposal o
+           JOIN public.hold h ON h.tenant = o.tenant AND h.id = o.hold_id
+           JOIN public.tenant t ON t.tenant = h.tenant
+          WHERE o.state = 'open' AND h.expires_at <= p_at
           ORDER BY h.expires_at LIMIT p_most)
         UNION ALL
         (SELECT r.tenant, r.placer_id, r.id, t.zone, 'referral-due'
@@ -653,6 +659,73 @@ CREATE FUNCTION taken_windows(p_from timestamptz, p_to timestamptz, p_at timesta
          GROUP BY w.id
     $$;
 
+-- Does a living hold stand over a stretch of this clinician's or this room's time?
+CREATE FUNCTION is_taken(p_tenant uuid, p_practitioner text, p_location text,
+                         p_starts timestamptz, p_busy_until timestamptz, p_at timestamptz)
+    RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+    AS $$
+        SELECT EXISTS (
+                SELECT 1 FROM public.hold h
+                 WHERE h.tenant = p_tenant AND h.state <> 'released'
+                   AND h.practitioner = p_practitioner
+                   AND tstzrange(h.starts, h.busy_until) && tstzrange(p_starts, p_busy_until)
+                   AND (h.state = 'booked' OR h.expires_at > p_at))
+            OR EXISTS (
+                SELECT 1 FROM public.hold h
+                 WHERE h.tenant = p_tenant AND h.state <> 'released'
+                   AND h.location = p_location
+                   AND tstzrange(h.starts, h.busy_until) && tstzrange(p_starts, p_busy_until)
+                   AND (h.state = 'booked' OR h.expires_at > p_at))
+    $$;
+
+-- Hold a window for a referral: true where it is now held. Expired holds over it, whosesoever they
+-- are, are released first: they block the constraints, and a placer sees none but its own. Range
+-- operators are not leakproof: under row-level security they lose their index. The window's lock
+-- keeps two that release each other's expired holds from a deadlock; the constraints decide.
+CREATE FUNCTION hold_window(p_window uuid, p_hold uuid, p_placer uuid, p_referral uuid,
+                            p_patient text, p_at timestamptz, p_expires timestamptz)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
+    AS $$
+    DECLARE
+        w public.open_window%ROWTYPE;
+        held integer;
+    BEGIN
+        IF public.sees_placer(p_placer) IS NOT TRUE THEN
+            RETURN false;
+        END IF;
+        SELECT * INTO w FROM public.open_window o
+         WHERE o.tenant = public.current_tenant() AND o.id = p_window
+           AND o.opening = 'open' AND o.starts > p_at;
+        IF NOT FOUND OR public.is_taken(w.tenant, w.practitioner, w.location,
+                                        w.starts, w.busy_until, p_at) THEN
+            RETURN false;                       -- a sure loser leaves without a lock
+        END IF;
+        PERFORM 1 FROM public.open_window o
+          WHERE o.tenant = w.tenant AND o.id = w.id AND o.opening = 'open'
+            FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            RETURN false;
+        END IF;
+        UPDATE public.hold h SET state = 'released'
+         WHERE h.tenant = w.tenant AND h.state = 'held' AND h.expires_at <= p_at
+           AND h.practitioner = w.practitioner
+           AND tstzrange(h.starts, h.busy_until) && tstzrange(w.starts, w.busy_until);
+        UPDATE public.hold h SET state = 'released'
+         WHERE h.tenant = w.tenant AND h.state = 'held' AND h.expires_at <= p_at
+           AND h.location = w.location
+           AND tstzrange(h.starts, h.busy_until) && tstzrange(w.starts, w.busy_until);
+        INSERT INTO public.hold (tenant, id, placer_id, referral, window_id, practitioner, location,
+                                 patient_rid, starts, ends, busy_until, state, expires_at, made_at)
+        VALUES (w.tenant, p_hold, p_placer, p_referral, w.id, w.practitioner, w.location,
+                p_patient, w.starts, w.ends, w.busy_until, 'held', p_expires, p_at)
+        ON CONFLICT DO NOTHING;
+        GET DIAGNOSTICS held = ROW_COUNT;
+        RETURN held = 1;
+    END
+    $$;
+
 -- ---------------------------------------------------------------- grants, table by table
 
 GRANT USAGE ON SCHEMA public TO tpi_app, tpi_worker;
@@ -670,12 +743,15 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON open_window TO tpi_app, tpi_worker;
 REVOKE ALL ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
     caller_of(bytea, timestamptz), rids_with(uuid, text, text[]),
     taken_windows(timestamptz, timestamptz, timestamptz),
+    is_taken(uuid, text, text, timestamptz, timestamptz, timestamptz),
+    hold_window(uuid, uuid, uuid, uuid, text, timestamptz, timestamptz),
     audit_hash(bytea, uuid, uuid, text, text, text, timestamptz),
     claim_jobs(uuid, timestamptz, integer, integer, integer, uuid[]),
     due_work(timestamptz, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
     caller_of(bytea, timestamptz), rids_with(uuid, text, text[]),
     taken_windows(timestamptz, timestamptz, timestamptz),
+    hold_window(uuid, uuid, uuid, uuid, text, timestamptz, timestamptz),
     audit_hash(bytea, uuid, uuid, text, text, text, timestamptz) TO tpi_app, tpi_worker;
 GRANT EXECUTE ON FUNCTION claim_jobs(uuid, timestamptz, integer, integer, integer, uuid[]),
     due_work(timestamptz, integer) TO tpi_worker;
