@@ -15,14 +15,17 @@ class Policy(StrEnum):
 
 
 class ProposalState(StrEnum):
-    """Where one proposal stands; only `open` can be answered."""
+    """Where one proposal, and the Appointment it is, stands; the database's CHECK says the same."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
+    ARRIVED = "arrived"
+    NO_SHOW = "no-show"
+    FULFILLED = "fulfilled"
     DECLINED = "declined"
     COUNTERED = "countered"
-    EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
     CANCELLED = "cancelled"
 
 
@@ -37,23 +40,31 @@ class Answer(StrEnum):
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """One row of `proposal` with its hold; its id is the Appointment's id.
 
-    `expires` is when the hold ends unless it is answered before.
+    `expires` is when the hold ends unless it is answered before; `round` counts the times the
+    referral was proposed to, from 1.
     """
 
     id: UUID
     referral: UUID
+    hold: UUID
     window: UUID
     practitioner: str
     location: str
     start: datetime
     end: datetime
+    round: int
     state: ProposalState
     expires: datetime
     made_at: datetime
+    answer_rid: str = ""
+    replaces: UUID | None = None
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """What an answer says: which Appointment, who answers, how, and (counter) when."""
+    """What an answer says: which Appointment, who answers, how, and (counter) when.
+
+    `actor` is the reference or, without one, the participant type that answers.
+    """
 
     appointment: str
     actor: str
