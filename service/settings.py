@@ -138,13 +138,9 @@ class Settings(BaseSettings):
     retry_most_seconds: float = Field(default=900.0, gt=0)  # L18
     give_up_hours: int = Field(default=24, ge=1)  # L18, then a person
 
-    # the database (L20, L21)
-    statement_seconds: float = Field(default=5.0, gt=0)  # L20
-    lock_seconds: float = Field(default=2.0, gt=0)  # L20
-    idle_in_transaction_seconds: float = Field(default=10.0, gt=0)  # L20
+    # the database; its time-outs (L20) belong to its roles: service.store.roles
     pool_web: int = Field(default=10, ge=1)  # L21, connections per process
     pool_worker: int = Field(default=5, ge=1)  # L21
-    pool_wait_seconds: float = Field(default=2.0, gt=0)  # L21
 
     # a process (L22)
     request_seconds: float = Field(default=15.0, gt=0)  # L22

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from service.settings import Settings
@@ -29,11 +30,24 @@ __all__ = [
     "EmbeddedError",
     "PostgresMissing",
     "Running",
-    "database_url",
+    "Urls",
+    "database",
     "home_of",
     "remove",
     "server",
+    "urls",
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Urls:
+    """Who connects to a database, and how (DECISIONS 27)."""
+
+    owner: str
+    web: str
+    worker: str
+    private: bool
+    """Whether it is of our own server, where the roles log in by themselves."""
 
 
 @contextmanager
@@ -60,15 +74,34 @@ def server(
 
 
 @contextmanager
-def database_url(settings: Settings, database: str = "tpi") -> Generator[str]:
-    """Lend the owner's URL: `DATABASE_URL`, else a database of the private server."""
-    given = settings.owner_url()
-    if given:
-        yield given
+def database(settings: Settings, name: str = "tpi") -> Generator[Urls]:
+    """Lend the database of this installation: what the settings name, else a private server's.
+
+    The private one is made when missing, without roles and schema: `roles.make_roles(login=True)`
+    and `migrate.up` bring those.
+    """
+    owner = settings.owner_url()
+    if owner:
+        yield Urls(
+            owner=owner,
+            web=settings.url_of("web") or owner,
+            worker=settings.url_of("worker") or owner,
+            private=False,
+        )
         return
     with server(settings) as running:
-        running.create(database)
-        yield running.url(database)
+        running.create(name)
+        yield urls(running, name)
+
+
+def urls(running: Running, name: str) -> Urls:
+    """Return the URLs of one database of a private server, one per role."""
+    return Urls(
+        owner=running.url(name),
+        web=running.url(name, user="tpi_app"),
+        worker=running.url(name, user="tpi_worker"),
+        private=True,
+    )
 
 
 def home_of(settings: Settings) -> Path:
