@@ -127,6 +127,7 @@ class Code(StrEnum):
     PATIENT_BOOKED = "patient-booked"
     SCHEDULE_OVERLAP = "schedule-overlap"
     NONE_OFFERED = "none-offered"
+    PLACER_KNOWN = "placer-known"
     # try again
     DATABASE_AWAY = "database-away"
     BUSY = "busy"
@@ -556,6 +557,12 @@ TABLE: Final[Mapping[Code, Row]] = MappingProxyType(
             "conflict",
             "No window could be offered.",
             "Widen the days, or choose among the next free windows.",
+        ),
+        Code.PLACER_KNOWN: Row(
+            _C,
+            "duplicate",
+            "The clinic already has a placer of this name.",
+            "Choose another name.",
         ),
         Code.DATABASE_AWAY: Row(
             _V,

@@ -18,6 +18,7 @@ CONSTRAINTS: Final[Mapping[str, Code]] = MappingProxyType(
         "hold_no_overlap_location": Code.WINDOW_TAKEN,
         "hold_no_overlap_patient": Code.PATIENT_BOOKED,
         "open_window_no_overlap": Code.SCHEDULE_OVERLAP,
+        "placer_name": Code.PLACER_KNOWN,
     }
 )
 """Name of a constraint → what it keeps."""

@@ -1,0 +1,3 @@
+UPDATE placer
+   SET active = false
+ WHERE tenant = $1 AND id = $2 AND active

@@ -1,0 +1,3 @@
+SELECT tenant, id, name, client, base, internal, keeps, tells, systems, token_file, rate, active
+  FROM placer
+ WHERE tenant = $1 AND id = $2

@@ -1,0 +1,4 @@
+SELECT id, practitioner, name, roles, active
+  FROM person
+ WHERE tenant = $1
+ ORDER BY practitioner

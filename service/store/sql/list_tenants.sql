@@ -1,0 +1,3 @@
+SELECT tenant, name, zone, organization
+  FROM tenant
+ ORDER BY made_at, tenant

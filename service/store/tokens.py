@@ -1,0 +1,48 @@
+"""The rows of `access_token`: only a token's SHA-256 ever stands in the database (DECISIONS 24)."""
+
+import hashlib
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from service.store.pool import Conn
+from service.store.statements import sql
+
+
+class NewToken(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a token; exactly one of `placer` and `person` holds it."""
+
+    id: UUID
+    tenant: UUID
+    sha256: bytes
+    placer: UUID | None = None
+    person: UUID | None = None
+    scopes: tuple[str, ...] = ()
+    expires_at: datetime
+
+
+def digest(token: str) -> bytes:
+    """Return what stands for a token in the database."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def add(conn: Conn, token: NewToken, *, at: datetime) -> None:
+    """Let the bearer of this token in until it expires."""
+    await conn.execute(
+        sql("add_token"),
+        token.sha256,
+        token.tenant,
+        token.id,
+        token.placer,
+        token.person,
+        list(token.scopes),
+        at,
+        token.expires_at,
+    )
+
+
+async def revoke(conn: Conn, tenant: UUID, token: UUID, *, at: datetime) -> bool:
+    """Shut a token out; say whether one was open under this id."""
+    done: str = await conn.execute(sql("revoke_token"), tenant, token, at)
+    return done.endswith(" 1")
