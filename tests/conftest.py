@@ -1,8 +1,58 @@
-"""What every test shares: one event loop, the one the service runs on."""
+"""What every test shares: one event loop, the one the service runs on, and a real database."""
+
+from collections.abc import AsyncGenerator, Generator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+from service.store.embedded import Running
+from service.store.pool import Pool, make_pool
+from tests.kit import database as kit
+from tests.kit.database import Database
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[Running]:
+    """The tests' server, shared by all test processes of this checkout."""
+    with kit.fast_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Running) -> str:
+    """The name of the migrated database that each test gets a copy of."""
+    return kit.template(postgres)
+
+
+@pytest.fixture(scope="session")
+def janitor(postgres: Running) -> Generator[ThreadPoolExecutor]:
+    """Drops databases while the next test runs; has ended before the server stops."""
+    del postgres
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def database(postgres: Running, template: str, janitor: ThreadPoolExecutor) -> Generator[Database]:
+    """A migrated database of this test's own, with the URLs of its three roles."""
+    with kit.fresh(postgres, template, janitor) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+async def web_pool(database: Database) -> AsyncGenerator[Pool]:
+    """A pool as the web process has it: logged in as tpi_app, in the test's own loop."""
+    async with make_pool(database.urls.web, role="web", least=1) as pool:
+        yield pool
+
+
+@pytest.fixture
+async def worker_pool(database: Database) -> AsyncGenerator[Pool]:
+    """A pool as the worker process has it: logged in as tpi_worker."""
+    async with make_pool(database.urls.worker, role="worker", least=1) as pool:
+        yield pool
