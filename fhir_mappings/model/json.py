@@ -3,9 +3,10 @@
 Numbers with a point or an exponent are Decimal, so 1.10 stays 1.10; others are int.
 """
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import msgspec
 
@@ -14,6 +15,11 @@ Tree: TypeAlias = dict[str, Json]
 
 encode: Callable[[object], bytes] = msgspec.json.Encoder(decimal_format="number").encode
 """JSON bytes of a tree that we authored; a received resource is never encoded again."""
+
+
+def decode(text: str) -> Tree:
+    """Parse a resource that we stored: it was read by the guard, or made by us, before."""
+    return cast("Tree", json.loads(text, parse_float=Decimal))
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True, order=True):

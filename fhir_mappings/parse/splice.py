@@ -8,12 +8,13 @@ The text has passed the guard: it is one JSON object without duplicate members.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from fhir_mappings.model.json import Tree, encode
+from fhir_mappings.model.moment import instant
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
 _SPACE: Final = " \t\r\n"
@@ -25,11 +26,6 @@ class _Member(msgspec.Struct, frozen=True, gc=False):
     name: str
     depth: int
     start: int
-
-
-def instant(at: datetime) -> str:
-    """Write a moment as a FHIR instant in UTC with milliseconds."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def splice(

@@ -1,0 +1,45 @@
+"""Work after the commit, written in the transaction that decided it: ids only, no patient data.
+
+Claiming and settling stand in `deliveries`.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from fhir_mappings.model.referral import Case
+from service.store.pool import Conn
+from service.store.statements import sql
+
+_GIVE_UP: Final = timedelta(hours=24)
+"""SECURITY L18: a job is handed to a person a day after it was made."""
+
+
+class JobKind(StrEnum):
+    """What a worker can be asked to do."""
+
+    RESCREEN = "rescreen"
+    TASK_UPDATE = "task-update"
+    WRITE_BACK = "write-back"
+    PROPOSE_AGAIN = "propose-again"
+
+
+async def add(
+    conn: Conn, case: Case, kind: JobKind, dedupe: str, *, at: datetime, new_id: UUID
+) -> None:
+    """Add one job of a referral, unless one with this dedupe key stands.
+
+    The referral's row must be locked, or new in this transaction: that keeps its jobs in order.
+    """
+    await conn.execute(
+        sql("add_job"),
+        case.tenant,
+        new_id,
+        case.placer_id,
+        case.id,
+        kind.value,
+        dedupe,
+        at,
+        at + _GIVE_UP,
+    )

@@ -1,0 +1,213 @@
+"""Resources as a space holds them: the text that is served, its version, its history.
+
+A space is a placer's id, or the nil UUID for the clinic's own. Every write keeps the older
+version in `resource_history`, in the same statement.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from asyncpg import Record
+
+from fhir_mappings.model.json import Held, Identity, Tree, decode
+from fhir_mappings.parse.index import Indexed, index
+from fhir_mappings.parse.sameness import fingerprint
+from fhir_mappings.parse.splice import authored
+from fhir_mappings.problems import Code, Problem, Refused
+from service.store.pool import Conn
+from service.store.statements import sql
+
+RECEIVED: Final = "received"
+MADE: Final = "made"
+_UNIT: Final = "\x1f"
+"""Joins a ragged list into one text; the guard refuses it in input."""
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a resource; `text` is what is served."""
+
+    identity: Identity
+    space: UUID
+    version: int
+    text: str
+    origin: str
+    fingerprint: bytes
+    updated_at: datetime
+    deleted: bool
+    referral: UUID | None
+    patient_rid: str = ""
+
+    @property
+    def tree(self) -> Tree:
+        """Parse the text; decimals keep their digits."""
+        return decode(self.text)
+
+    @property
+    def held(self) -> Held:
+        """Return what a screening reads of it."""
+        return Held(identity=self.identity, version=self.version, tree=self.tree)
+
+
+class Write(msgspec.Struct, frozen=True, kw_only=True):
+    """One new version to store.
+
+    `version` is the number it gets: the one in `text`. `digest` is of the bytes as received.
+    """
+
+    identity: Identity
+    version: int
+    text: str
+    origin: str
+    digest: bytes
+    fingerprint: bytes
+    indexed: Indexed
+    referral: UUID | None = None
+    deleted: bool = False
+
+
+def made(
+    space: UUID,
+    identity: Identity,
+    tree: Tree,
+    *,
+    version: int,
+    at: datetime,
+    referral: UUID | None,
+) -> Write:
+    """Return the write of a resource that we authored; its tree has no id and no version."""
+    text = authored(tree, rid=identity.rid, version=version, at=at)
+    return Write(
+        identity=identity,
+        version=version,
+        text=text,
+        origin=MADE,
+        digest=hashlib.sha256(text.encode()).digest(),
+        fingerprint=fingerprint(tree, str),
+        indexed=index(tree, space=space),
+        referral=referral,
+    )
+
+
+async def find(conn: Conn, tenant: UUID, space: UUID, identity: Identity) -> Stored | None:
+    """Return the newest version, also a deleted one, or None where there never was one."""
+    row = await conn.fetchrow(sql("find_resource"), tenant, space, identity.rtype, identity.rid)
+    return _stored(row) if row else None
+
+
+async def lock(conn: Conn, tenant: UUID, space: UUID, identity: Identity) -> Stored:
+    """Return the newest version and keep others from replacing it until the commit.
+
+    Raises:
+        Refused: `not-found` where there is none, or it was deleted.
+    """
+    row = await conn.fetchrow(sql("lock_resource"), tenant, space, identity.rtype, identity.rid)
+    if row is None or row["deleted"]:
+        raise Refused(Problem(Code.NOT_FOUND, context=identity.rtype))
+    return _stored(row)
+
+
+async def find_many(
+    conn: Conn, tenant: UUID, space: UUID, identities: Iterable[Identity]
+) -> dict[Identity, Stored]:
+    """Return the newest versions of those that exist, deleted ones too."""
+    wanted = list(dict.fromkeys(identities))
+    rows = await conn.fetch(
+        sql("find_resources"),
+        tenant,
+        space,
+        [one.rtype for one in wanted],
+        [one.rid for one in wanted],
+    )
+    return {one.identity: one for one in map(_stored, rows)}
+
+
+async def of_patient(conn: Conn, tenant: UUID, space: UUID, patient_rid: str) -> list[Stored]:
+    """Return every living resource about this patient, the Patient, and what they refer to."""
+    rows = await conn.fetch(sql("resources_of_patient"), tenant, space, patient_rid)
+    return [_stored(row) for row in rows]
+
+
+async def of_referral(conn: Conn, tenant: UUID, referral: UUID, rtype: str) -> list[Stored]:
+    """Return the living resources of one type that belong to a referral, oldest id first."""
+    rows = await conn.fetch(sql("resources_of_referral"), tenant, referral, rtype)
+    return [_stored(row) for row in rows]
+
+
+async def write(
+    conn: Conn, tenant: UUID, space: UUID, writes: Sequence[Write], *, at: datetime
+) -> None:
+    """Store new versions; each replaces exactly the version before its own.
+
+    Raises:
+        Refused: `stale` where a resource is not at the version that a write expects.
+    """
+    if not writes:
+        return
+    written = await conn.fetchval(sql("write_resources"), tenant, space, at, *columns(writes))
+    if written != len(writes):
+        raise Refused(Problem(Code.STALE))
+
+
+async def make(
+    conn: Conn,
+    tenant: UUID,
+    space: UUID,
+    trees: Sequence[tuple[Identity, Tree]],
+    *,
+    at: datetime,
+    referral: UUID | None,
+) -> list[Write]:
+    """Store resources that we authored, each as the next version of its id."""
+    standing = await find_many(conn, tenant, space, [identity for identity, _ in trees])
+    writes = [
+        made(
+            space,
+            identity,
+            tree,
+            version=standing[identity].version + 1 if identity in standing else 1,
+            at=at,
+            referral=referral,
+        )
+        for identity, tree in trees
+    ]
+    await write(conn, tenant, space, writes, at=at)
+    return writes
+
+
+def columns(writes: Sequence[Write]) -> list[list[object]]:
+    """Return the writes as the parallel arrays of `write_resources` and `receive_referral`."""
+    return [
+        [one.identity.rtype for one in writes],
+        [one.identity.rid for one in writes],
+        [one.version for one in writes],
+        [one.origin for one in writes],
+        [one.text for one in writes],
+        [one.digest for one in writes],
+        [one.fingerprint for one in writes],
+        [_UNIT.join(one.indexed.tokens) for one in writes],
+        [_UNIT.join(one.indexed.refs) for one in writes],
+        [one.indexed.patient_rid for one in writes],
+        [one.indexed.at_from for one in writes],
+        [one.indexed.at_to for one in writes],
+        [one.referral for one in writes],
+        [one.deleted for one in writes],
+    ]
+
+
+def _stored(row: Record) -> Stored:
+    return Stored(
+        identity=Identity(rtype=row["rtype"], rid=row["rid"]),
+        space=row["space"],
+        version=row["vid"],
+        text=row["body"],
+        origin=row["origin"],
+        fingerprint=row["fingerprint"],
+        updated_at=row["updated_at"],
+        deleted=row["deleted"],
+        referral=row["referral"],
+        patient_rid=row["patient_rid"],
+    )

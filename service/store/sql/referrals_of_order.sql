@@ -1,0 +1,3 @@
+SELECT id
+  FROM referral
+ WHERE tenant = $1 AND order_rid = $2 AND ($3::uuid IS NULL OR placer_id = $3)
