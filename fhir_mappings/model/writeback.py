@@ -82,19 +82,42 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 class WriteBack(msgspec.Struct, frozen=True, kw_only=True):
     """One row of `writeback`: one visit on one rung.
 
-    `claimed` maps our identifiers (`{tpi}/sid/visit…` values) to the references that the placer
-    gave us for them: claims until proven. `sent_at` is when the last send began, None before
-    the first; `claimed_at` when its server first said that it has them.
+    `claimed` maps our identifier values (the visit's, the doses') to the references that the
+    placer's server gives them: claims until proven. `sent_at` is when a send began whose outcome
+    is not known, None where there is none; `claimed_at` since when that server says it has them.
     """
 
     id: UUID
-    visit_id: UUID
+    visit: UUID
     rung: Rung
     way: Way
     state: WriteBackState
     claimed: dict[str, str] = {}
     sent_at: datetime | None = None
     claimed_at: datetime | None = None
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search at the placer gave: references of what carries our identifier, oldest first.
+
+    `honest` is False when the server answered with something that we did not ask for: then it
+    ignored the question, and "nothing found" says nothing.
+    """
+
+    references: tuple[str, ...]
+    honest: bool = True
+
+
+class Verdict(StrEnum):
+    """What an answer means for what we do next, whatever was asked."""
+
+    DONE = "done"
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+    ABSENT = "absent"
+    DENIED = "denied"
+    LATER = "later"
+    UNKNOWN = "unknown"
 
 
 class PersonReason(StrEnum):
