@@ -5,11 +5,12 @@ Source: PROTOCOL §6 "Slots"; SECURITY F36 (days on which the clock changes).
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fhir_mappings.model.window import Availability, Days, Hours, Opening, Span, Window
+from fhir_mappings.model.window import Availability, Days, Hours, Opening, Schedule, Span, Window
 
 
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,19 +54,22 @@ def cut(availability: Availability) -> Cut:
     return Cut(windows=tuple(windows), unreal=tuple(unreal))
 
 
-def recut(standing: Sequence[Window], wanted: Sequence[Span], living: Collection[str]) -> Recut:
+def recut(
+    standing: Sequence[Window],
+    wanted: Sequence[Span],
+    schedule: Schedule,
+    living: Collection[UUID],
+) -> Recut:
     """Say how the future windows of one schedule become those of a new cut.
 
-    A window with the same start and end keeps its id. One that no longer fits is dropped, but
-    where something lives on it (`living`, ids as text) it is listed and stays, and nothing is
+    A window of the same time, buffer, clinician and room keeps its id. One that no longer fits is
+    dropped, but where something lives on it (`living`) it is listed and stays, and nothing is
     opened across it. A window that a person closed stays closed while it fits.
     """
     wanted_spans = set(wanted)
-    fits = [one for one in standing if one.span in wanted_spans]
-    others = [
-        one for one in standing if one.span not in wanted_spans and one.opening != Opening.DROPPED
-    ]
-    listed = tuple(one for one in others if str(one.id) in living)
+    fits = [one for one in standing if one.span in wanted_spans and _of(one, schedule)]
+    others = [one for one in standing if one not in fits and one.opening != Opening.DROPPED]
+    listed = tuple(one for one in others if one.id in living)
     known = {one.span for one in fits}
     return Recut(
         keep=tuple(one for one in fits if one.opening != Opening.DROPPED),
@@ -73,7 +77,7 @@ def recut(standing: Sequence[Window], wanted: Sequence[Span], living: Collection
             one for one in fits if one.opening == Opening.DROPPED and not _across(one.span, listed)
         ),
         open=tuple(one for one in wanted if one not in known and not _across(one, listed)),
-        drop=tuple(one for one in others if str(one.id) not in living),
+        drop=tuple(one for one in others if one.id not in living),
         listed=listed,
     )
 
@@ -93,6 +97,15 @@ def local(instant: datetime, zone: str) -> datetime:
 
 def _span(closed: Span | Days, zone: str) -> Span:
     return closed if isinstance(closed, Span) else day_span(closed.first, closed.last, zone)
+
+
+def _of(window: Window, schedule: Schedule) -> bool:
+    buffer = timedelta(minutes=schedule.availability.buffer_minutes)
+    return (window.practitioner, window.location, window.busy_until) == (
+        schedule.practitioner,
+        schedule.location,
+        window.end + buffer,
+    )
 
 
 def _across(span: Span, windows: Sequence[Window]) -> bool:

@@ -59,13 +59,14 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """One Schedule of the clinic: whose time, which room, and when.
 
     Ids are those of the clinic's own space. `active` is false where the Schedule, its role,
-    room or service is not: then nothing is cut.
+    room or service is not: then nothing is cut. `words` says the service to a reader.
     """
 
     rid: str
     practitioner: str
     location: str
     service: str
+    words: str
     active: bool
     availability: Availability
 
@@ -79,7 +80,10 @@ class Opening(StrEnum):
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """One stored window, which is one Slot with its id for life."""
+    """One stored window, which is one Slot with its id for life.
+
+    `busy_until` is its end and the buffer after it: until then clinician and room are taken.
+    """
 
     id: UUID
     schedule: str
@@ -87,7 +91,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     location: str
     start: datetime
     end: datetime
-    buffer_minutes: int
+    busy_until: datetime
     opening: Opening
 
     @property

@@ -58,6 +58,7 @@ def _schedule(name: str, known: Mapping[str, Tree]) -> Schedule:
         practitioner=_rid(actors["Practitioner"]),
         location=_rid(actors["Location"]),
         service=_rid(actors["HealthcareService"]),
+        words=_words(tree, resources["HealthcareService"]),
         active=_works(tree, resources),
         availability=_availability(tree, resources),
     )
@@ -69,6 +70,13 @@ def _actor(schedule: Tree, rtype: str, known: Mapping[str, Tree]) -> str:
     if len(of_type) != 1 or of_type[0] not in known:
         raise _fault("Schedule.actor", f"one {rtype} of the clinic")
     return of_type[0]
+
+
+def _words(schedule: Tree, service: Tree) -> str:
+    for concept in items(schedule.get("serviceType")):
+        if text(concept, "text"):
+            return text(concept, "text")
+    return text(service, "name")
 
 
 def _works(schedule: Tree, resources: Mapping[str, Tree]) -> bool:

@@ -55,7 +55,7 @@ def a_window(start: datetime, number: int = 1) -> Window:
         location="l",
         start=start,
         end=start + timedelta(minutes=30),
-        buffer_minutes=10,
+        busy_until=start + timedelta(minutes=40),
         opening=Opening.OPEN,
     )
 

@@ -10,7 +10,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fhir_mappings.decide import windows
-from fhir_mappings.model.window import Availability, Days, Hours, Opening, Span, Window
+from fhir_mappings.model.window import (
+    Availability,
+    Days,
+    Hours,
+    Opening,
+    Schedule,
+    Span,
+    Window,
+)
 from fhir_mappings.parse.clinic import clinic
 
 CLINIC = Path("tests/data/payloads/examples/18-clinic.json")
@@ -50,8 +58,20 @@ def a_window(start: datetime, number: int = 1, opening: Opening = Opening.OPEN) 
         location="l",
         start=start,
         end=start + timedelta(minutes=30),
-        buffer_minutes=10,
+        busy_until=start + timedelta(minutes=40),
         opening=opening,
+    )
+
+
+def a_schedule(practitioner: str = "p") -> Schedule:
+    return Schedule(
+        rid="s",
+        practitioner=practitioner,
+        location="l",
+        service="h",
+        words="The service",
+        active=True,
+        availability=an_availability(),
     )
 
 
@@ -177,7 +197,9 @@ def test_the_same_cut_again_keeps_every_window() -> None:
     starts = [datetime(2026, 12, 1, hour, tzinfo=UTC) for hour in (14, 15, 16)]
     standing = [a_window(start, number) for number, start in enumerate(starts)]
 
-    change = windows.recut(standing, [a_span(start) for start in starts], living=set())
+    change = windows.recut(
+        standing, [a_span(start) for start in starts], a_schedule(), living=set()
+    )
 
     assert change.keep == tuple(standing)
     assert (change.open, change.drop, change.reopen, change.listed) == ((), (), (), ())
@@ -187,7 +209,7 @@ def test_a_window_that_no_longer_fits_is_dropped_and_a_new_one_opened() -> None:
     old = a_window(datetime(2026, 12, 1, 14, tzinfo=UTC))
     new = a_span(datetime(2026, 12, 1, 15, tzinfo=UTC))
 
-    change = windows.recut([old], [new], living=set())
+    change = windows.recut([old], [new], a_schedule(), living=set())
 
     assert change.drop == (old,)
     assert change.open == (new,)
@@ -198,7 +220,7 @@ def test_a_window_with_a_living_appointment_is_listed_and_nothing_opens_across_i
     across = a_span(datetime(2026, 12, 1, 14, 20, tzinfo=UTC))
     beside = a_span(datetime(2026, 12, 1, 15, tzinfo=UTC))
 
-    change = windows.recut([booked], [across, beside], living={str(booked.id)})
+    change = windows.recut([booked], [across, beside], a_schedule(), living={booked.id})
 
     assert change.listed == (booked,)
     assert change.drop == ()
@@ -209,7 +231,7 @@ def test_a_dropped_window_that_fits_again_comes_back_under_its_id() -> None:
     start = datetime(2026, 12, 1, 14, tzinfo=UTC)
     dropped = a_window(start, opening=Opening.DROPPED)
 
-    change = windows.recut([dropped], [a_span(start)], living=set())
+    change = windows.recut([dropped], [a_span(start)], a_schedule(), living=set())
 
     assert change.reopen == (dropped,)
     assert change.open == ()
@@ -219,7 +241,17 @@ def test_a_window_that_a_person_closed_stays_closed_while_it_fits() -> None:
     start = datetime(2026, 12, 1, 14, tzinfo=UTC)
     closed = a_window(start, opening=Opening.CLOSED)
 
-    change = windows.recut([closed], [a_span(start)], living=set())
+    change = windows.recut([closed], [a_span(start)], a_schedule(), living=set())
 
     assert change.keep == (closed,)
     assert change.reopen == ()
+
+
+def test_a_window_of_another_clinician_is_replaced_at_the_same_time() -> None:
+    start = datetime(2026, 12, 1, 14, tzinfo=UTC)
+    theirs = a_window(start)
+
+    change = windows.recut([theirs], [a_span(start)], a_schedule("q"), living=set())
+
+    assert change.drop == (theirs,)
+    assert change.open == (a_span(start),)
