@@ -1,10 +1,12 @@
 """What every test shares: one event loop, the one the service runs on, and a real database."""
 
+import io
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from service import log
 from service.store.embedded import Running
 from service.store.pool import Pool, make_pool
 from tests.kit import database as kit
@@ -14,6 +16,15 @@ from tests.kit.database import Database
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def quiet_log() -> Generator[None]:
+    """Log as the service does; a key that is not on the list fails the test (SECURITY §5)."""
+    log.dropped.clear()
+    log.configure(service="tpi-test", version="0", stream=io.BytesIO())
+    yield
+    assert not log.dropped, f"keys that are not on the list were logged: {dict(log.dropped)}"
 
 
 @pytest.fixture(scope="session")
