@@ -28,7 +28,10 @@ _UNIT: Final = "\x1f"
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of a resource; `text` is what is served."""
+    """One version of a resource; `text` is what is served.
+
+    `address` is where it stands at the placer's own server, as far as its message told.
+    """
 
     identity: Identity
     space: UUID
@@ -40,6 +43,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     deleted: bool
     referral: UUID | None
     patient_rid: str = ""
+    address: str = ""
 
     @property
     def tree(self) -> Tree:
@@ -67,6 +71,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     indexed: Indexed
     referral: UUID | None = None
     deleted: bool = False
+    address: str = ""
 
 
 def made(
@@ -195,6 +200,7 @@ def columns(writes: Sequence[Write]) -> list[list[object]]:
         [one.indexed.at_to for one in writes],
         [one.referral for one in writes],
         [one.deleted for one in writes],
+        [one.address for one in writes],
     ]
 
 
@@ -210,4 +216,5 @@ def _stored(row: Record) -> Stored:
         deleted=row["deleted"],
         referral=row["referral"],
         patient_rid=row["patient_rid"],
+        address=row["address"],
     )

@@ -200,6 +200,7 @@ CREATE TABLE resource (
     rid           text NOT NULL CONSTRAINT resource_rid CHECK (rid ~ '^[A-Za-z0-9.-]{1,64}$'),
     vid           integer NOT NULL,
     origin        text NOT NULL CHECK (origin IN ('received', 'made')),
+    address       text NOT NULL DEFAULT '',     -- where it stands at the placer's own server
     body          text NOT NULL,                -- as served: the received text with the splice
     digest        bytea NOT NULL,               -- SHA-256 of the bytes as received
     fingerprint   bytea NOT NULL,               -- PROTOCOL §4.1

@@ -1,5 +1,5 @@
 WITH about AS (
-    SELECT tenant, space, rtype, rid, vid, origin, body, fingerprint, updated_at, deleted, referral, patient_rid, refs
+    SELECT tenant, space, rtype, rid, vid, origin, body, fingerprint, updated_at, deleted, referral, patient_rid, address, refs
       FROM resource
      WHERE tenant = $1 AND space = $2 AND NOT deleted
        AND (patient_rid = $3 AND patient_rid <> '' OR rtype = 'Patient' AND rid = $3)
@@ -7,10 +7,10 @@ WITH about AS (
     SELECT DISTINCT split_part(ref, '/', 1) AS rtype, split_part(ref, '/', 2) AS rid
       FROM about, unnest(refs) AS ref
 )
-SELECT tenant, space, rtype, rid, vid, origin, body, fingerprint, updated_at, deleted, referral, patient_rid FROM about
+SELECT tenant, space, rtype, rid, vid, origin, body, fingerprint, updated_at, deleted, referral, patient_rid, address FROM about
 UNION ALL
 SELECT r.tenant, r.space, r.rtype, r.rid, r.vid, r.origin, r.body, r.fingerprint, r.updated_at,
-       r.deleted, r.referral, r.patient_rid
+       r.deleted, r.referral, r.patient_rid, r.address
   FROM resource r
   JOIN named n ON n.rtype = r.rtype AND n.rid = r.rid
  WHERE r.tenant = $1 AND r.space = $2 AND NOT r.deleted

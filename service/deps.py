@@ -1,0 +1,75 @@
+"""What a flow is given: the pool of its role, the clock, ids, the pack and the definitions.
+
+Built once per process by `open_deps`; tests build their own. This is the one place that reads the
+clock and makes ids.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from fhir_mappings.model.pack import Pack
+from fhir_mappings.parse.shape import Shape
+from service.content.definitions import load_shape
+from service.content.load import load_pack
+from service.settings import Role, Settings
+from service.store.pool import Pool, make_pool
+
+Clock = Callable[[], datetime]
+NewId = Callable[[], UUID]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deps:
+    """Everything a flow needs from outside.
+
+    `now` gives an aware UTC moment; a flow asks once. `new_id` gives a UUIDv7. `wake` hints to a
+    worker of the same process that work was committed; polling is the truth (DECISIONS 14).
+    """
+
+    pool: Pool
+    settings: Settings
+    pack: Pack
+    shape: Shape
+    now: Clock
+    new_id: NewId
+    wake: Callable[[], None]
+
+
+def utc_now() -> datetime:
+    """Return the moment."""
+    return datetime.now(UTC)  # noqa: TID251 - the shell's one clock
+
+
+def new_id() -> UUID:
+    """Return a UUIDv7: it tells its millisecond, never a count (DECISIONS 13)."""
+    return uuid7()  # noqa: TID251 - the shell's one source of ids
+
+
+def no_hint() -> None:
+    """Hint to nobody: the workers are another process."""
+
+
+@asynccontextmanager
+async def open_deps(
+    settings: Settings, role: Role, *, url: str, wake: Callable[[], None] = no_hint
+) -> AsyncGenerator[Deps]:
+    """Open what a process of this role needs, in the loop that uses it.
+
+    `url` is the role's database: `settings.url_of(role)`, or that of the private server.
+    """
+    most = settings.pool_web if role == "web" else settings.pool_worker
+    async with make_pool(url, role=role, most=most) as pool:
+        yield Deps(
+            pool=pool,
+            settings=settings,
+            pack=load_pack(),
+            shape=load_shape(),
+            now=utc_now,
+            new_id=new_id,
+            wake=wake,
+        )
