@@ -1,0 +1,47 @@
+"""Carry a command's work out and say what stops it, always with a repair."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from fhir_mappings.problems import TABLE, Refused
+from service.cli.output import Exit, Output
+from service.settings import Settings, SettingsError, read_settings
+from service.store.embedded import EmbeddedError, PostgresMissing
+from service.store.migrate import SchemaError
+from service.store.pool import RoleError
+from service.store.refused import FAULTS
+
+Done = TypeVar("Done")
+
+
+def settings_or_fail(output: Output) -> Settings:
+    """Read the settings, or end the command with the variable that cannot be used."""
+    try:
+        return read_settings()
+    except SettingsError as fault:
+        output.fail(str(fault), "Correct that variable; `tpi doctor` lists all.", Exit.USAGE)
+
+
+def carry_out(output: Output, work: Callable[[], Awaitable[Done]]) -> Done:
+    """Run the work in an event loop; what it cannot do becomes a line, a repair, an exit code."""
+
+    async def run() -> Done:
+        return await work()
+
+    try:
+        return asyncio.run(run())
+    except Refused as refused:
+        rows = [(TABLE[one.code], one) for one in refused.problems]
+        fault = "\n".join(f"{row.sentence} {one.expression}".rstrip() for row, one in rows)
+        output.fail(fault, rows[0][0].repair)
+    except SchemaError as fault:
+        output.fail(str(fault), "Run `tpi migrate status` to see where this database stands.")
+    except (PostgresMissing, EmbeddedError, RoleError) as fault:
+        output.fail(str(fault), "Run `tpi doctor` for what is missing.", Exit.UNKNOWN)
+    except FAULTS as fault:
+        output.fail(
+            f"The database did not answer ({type(fault).__name__}).",
+            "Check DATABASE_URL and that the server runs; `tpi doctor` says more.",
+            Exit.UNKNOWN,
+        )

@@ -1,0 +1,116 @@
+"""Processes of our own program: started, waited for until they answer, stopped by their id."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from service.clients.server import Server, Unreachable
+from service.settings import child_environment
+
+START_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 12.0
+"""A little more than a process gives its own requests when it stops (L22)."""
+
+
+class NotStarted(Exception):
+    """A process ended or did not answer in time; the text says where its log stands."""
+
+
+class Process:
+    """One `tpi` command that runs beside us, with its log in a file."""
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], *, environment: dict[str, str], folder: Path
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.name = name
+        self.log = folder / f"{name}.log"
+        with self.log.open("wb") as log:
+            # a session of its own: Ctrl-C reaches us alone, and we stop it in order
+            self._popen = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                [sys.executable, "-m", "service.cli", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=child_environment(**environment),
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        """Say whether it has not ended."""
+        return self._popen.poll() is None
+
+    def wait_until(self, answers: Callable[[], bool]) -> None:
+        """Wait until it answers: never for a while and hope.
+
+        Raises:
+            NotStarted: it ended, or time ran out.
+        """
+        until = time.monotonic() + START_SECONDS
+        while self.running and time.monotonic() < until:
+            if answers():
+                return
+            time.sleep(0.1)
+        how = "did not answer in time" if self.running else "ended"
+        raise NotStarted(f"{self.name} {how}. Its log: {self.log}\n{self.tail()}")
+
+    def tail(self) -> str:
+        """Return the last lines of its log."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-8:])
+
+    def stop(self) -> None:
+        """Ask it to stop, wait for its end, and kill it where it does not come."""
+        if self.running:
+            self._popen.send_signal(signal.SIGTERM)
+        try:
+            self._popen.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
+    def __enter__(self) -> Self:
+        """Lend it to a block, which stops it at its end."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it."""
+        self.stop()
+
+
+def answers(base: str) -> Callable[[], bool]:
+    """Return the question whether a FHIR server says what it can do."""
+
+    def ask() -> bool:
+        with Server(base, "", who="demo", log=[]) as server:
+            try:
+                return server.get("metadata").status == 200  # noqa: PLR2004 - OK
+            except Unreachable:
+                return False
+
+    return ask
+
+
+def free_port() -> int:
+    """Return a TCP port of loopback that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
