@@ -483,7 +483,8 @@ CREATE TABLE delivery (
 CREATE TABLE delivery_default PARTITION OF delivery DEFAULT;
 CREATE INDEX delivery_referral ON delivery (tenant, referral, at);
 
--- Take up to p_per_placer jobs of each placer that is not in p_closed: oldest first, never a job
+-- Take up to p_per_placer jobs of each placer, oldest first; what would call a placer only where
+-- it is not in p_closed (a dead placer must not keep our own work waiting); never a job
 -- of a referral that has an earlier one of its kind left (a Task update that the placer's server
 -- cannot take just now must not hold up the write-back: PROTOCOL §3.1). Crosses tenants: it is what a worker asks before it
 -- knows one. Leases are compared with the database's clock, run_at with the worker's.
@@ -512,11 +513,12 @@ CREATE FUNCTION claim_jobs(p_lease uuid, p_at timestamptz, p_seconds integer,
                         SELECT 1 FROM public.outbox e
                          WHERE e.tenant = o.tenant AND e.referral = o.referral AND e.id < o.id
                            AND e.kind = o.kind AND e.state <> 'needs-person')
+                   AND (o.kind NOT IN ('write-back', 'task-update')
+                        OR p.active AND p.stopped = '' AND p.id <> ALL (p_closed))
                  ORDER BY o.run_at, o.id
                  LIMIT greatest(p_per_placer - coalesce(b.running, 0), 0)
                    FOR UPDATE OF o SKIP LOCKED
              ) j
-             WHERE p.active AND p.stopped = '' AND p.id <> ALL (p_closed)
              LIMIT p_most
         )
         UPDATE public.outbox o
