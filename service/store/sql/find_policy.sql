@@ -1,0 +1,3 @@
+SELECT policy
+  FROM referral
+ WHERE tenant = $1 AND id = $2

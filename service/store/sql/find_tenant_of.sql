@@ -1,0 +1,3 @@
+SELECT tenant, name, zone, organization
+  FROM tenant
+ WHERE organization = $1

@@ -1,0 +1,3 @@
+SELECT rid, words, zone
+  FROM schedule
+ WHERE tenant = $1

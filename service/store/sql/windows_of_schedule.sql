@@ -1,0 +1,5 @@
+SELECT id, schedule_rid, practitioner, location, starts, ends, busy_until, opening
+  FROM open_window
+ WHERE tenant = $1 AND schedule_rid = $2 AND starts > $3
+ ORDER BY starts, id
+   FOR NO KEY UPDATE

@@ -1,0 +1,123 @@
+"""The rows of `open_window`: cut, found, held. Each is one Slot with its id for life."""
+
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from asyncpg import Record
+
+from fhir_mappings.decide.windows import Cut, Recut, cut, recut
+from fhir_mappings.model.referral import Case
+from fhir_mappings.model.window import Opening, Schedule, Span, Window
+from service.store.pool import Conn
+from service.store.statements import sql
+
+
+async def cut_again(
+    conn: Conn, tenant: UUID, schedule: Schedule, *, at: datetime, new_id: Callable[[], UUID]
+) -> Recut:
+    """Cut the future windows of a Schedule anew; the past and what lives on a window stay.
+
+    An inactive Schedule wants none. The schedule's row must be written before.
+    """
+    wanted = cut(schedule.availability) if schedule.active else Cut(windows=(), unreal=())
+    standing = await conn.fetch(sql("windows_of_schedule"), tenant, schedule.rid, at)
+    living = await conn.fetch(sql("living_windows"), tenant, schedule.rid, at)
+    change = recut(
+        [_window(row) for row in standing],
+        [one for one in wanted.windows if one.start > at],
+        schedule,
+        {row["window_id"] for row in living},
+    )
+    await set_opening(conn, tenant, change.drop, Opening.DROPPED, at=at)
+    await set_opening(conn, tenant, change.reopen, Opening.OPEN, at=at)
+    await _add(conn, tenant, schedule, change.open, at=at, new_id=new_id)
+    return change
+
+
+async def set_opening(
+    conn: Conn, tenant: UUID, windows: Collection[Window], opening: Opening, *, at: datetime
+) -> None:
+    """Open, close or drop windows."""
+    if windows:
+        ids = [one.id for one in windows]
+        await conn.execute(sql("set_opening"), tenant, ids, opening.value, at)
+
+
+async def find(conn: Conn, tenant: UUID, ids: Collection[UUID]) -> dict[UUID, Window]:
+    """Return the windows of these ids that there are, in order of time."""
+    rows = await conn.fetch(sql("find_windows"), tenant, list(ids))
+    return {row["id"]: _window(row) for row in rows}
+
+
+async def free(
+    conn: Conn, *, start: datetime, end: datetime, at: datetime, most: int
+) -> list[Window]:
+    """Return open windows in [start, end) that nothing living stands over, the earliest first."""
+    rows = await conn.fetch(sql("free_windows"), start, end, at, most)
+    return [_window(row) for row in rows]
+
+
+async def of_span(conn: Conn, tenant: UUID, span: Span, practitioner: str) -> list[Window]:
+    """Return the open windows of exactly this time, those of one clinician first."""
+    rows = await conn.fetch(sql("windows_at"), tenant, span.start, span.end, practitioner)
+    return [_window(row) for row in rows]
+
+
+async def hold(
+    conn: Conn, window: Window, case: Case, *, hold: UUID, at: datetime, expires: datetime
+) -> bool:
+    """Hold a window for a referral until `expires`; False where another holds that time.
+
+    The referral's row must be locked. Expired holds over the window are released on the way.
+    """
+    done: bool = await conn.fetchval(
+        sql("hold_window"),
+        window.id,
+        hold,
+        case.placer_id,
+        case.id,
+        case.patient_rid,
+        at,
+        expires,
+    )
+    return done
+
+
+async def _add(
+    conn: Conn,
+    tenant: UUID,
+    schedule: Schedule,
+    spans: Collection[Span],
+    *,
+    at: datetime,
+    new_id: Callable[[], UUID],
+) -> None:
+    if not spans:
+        return
+    buffer = timedelta(minutes=schedule.availability.buffer_minutes)
+    await conn.execute(
+        sql("add_windows"),
+        tenant,
+        schedule.rid,
+        schedule.practitioner,
+        schedule.location,
+        [new_id() for _ in spans],
+        [one.start for one in spans],
+        [one.end for one in spans],
+        [one.end + buffer for one in spans],
+        at,
+    )
+
+
+def _window(row: Record) -> Window:
+    return Window(
+        id=row["id"],
+        schedule=row["schedule_rid"],
+        practitioner=row["practitioner"],
+        location=row["location"],
+        start=row["starts"],
+        end=row["ends"],
+        busy_until=row["busy_until"],
+        opening=Opening(row["opening"]),
+    )
