@@ -17,6 +17,7 @@ from fhir_mappings.parse.shape import Shape
 from service.content.definitions import load_shape
 from service.content.load import load_pack
 from service.settings import Role, Settings
+from service.store.owner import make_owner_pool
 from service.store.pool import Pool, make_pool
 
 Clock = Callable[[], datetime]
@@ -72,4 +73,19 @@ async def open_deps(
             now=utc_now,
             new_id=new_id,
             wake=wake,
+        )
+
+
+@asynccontextmanager
+async def open_owner_deps(settings: Settings, *, url: str) -> AsyncGenerator[Deps]:
+    """Open what a command of the operator needs: the owner's URL changes clinic and placers."""
+    async with make_owner_pool(url) as pool:
+        yield Deps(
+            pool=pool,
+            settings=settings,
+            pack=load_pack(),
+            shape=load_shape(),
+            now=utc_now,
+            new_id=new_id,
+            wake=no_hint,
         )
