@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
+from fhir_mappings.model.caller import NIL_SPACE
 from fhir_mappings.model.json import Held, Identity, Tree, decode
 from fhir_mappings.parse.index import Indexed, index
 from fhir_mappings.parse.sameness import fingerprint
@@ -100,7 +101,7 @@ def made(
 async def find(conn: Conn, tenant: UUID, space: UUID, identity: Identity) -> Stored | None:
     """Return the newest version, also a deleted one, or None where there never was one."""
     row = await conn.fetchrow(sql("find_resource"), tenant, space, identity.rtype, identity.rid)
-    return _stored(row) if row else None
+    return stored(row) if row else None
 
 
 async def lock(conn: Conn, tenant: UUID, space: UUID, identity: Identity) -> Stored:
@@ -112,7 +113,7 @@ async def lock(conn: Conn, tenant: UUID, space: UUID, identity: Identity) -> Sto
     row = await conn.fetchrow(sql("lock_resource"), tenant, space, identity.rtype, identity.rid)
     if row is None or row["deleted"]:
         raise Refused(Problem(Code.NOT_FOUND, context=identity.rtype))
-    return _stored(row)
+    return stored(row)
 
 
 async def find_many(
@@ -127,19 +128,72 @@ async def find_many(
         [one.rtype for one in wanted],
         [one.rid for one in wanted],
     )
-    return {one.identity: one for one in map(_stored, rows)}
+    return {one.identity: one for one in map(stored, rows)}
+
+
+async def see(
+    conn: Conn, tenant: UUID, identity: Identity, *, placer: UUID | None = None
+) -> list[Stored]:
+    """Return the newest version in each space that the caller sees, the clinic's own last.
+
+    `placer` narrows the placers' spaces to one: staff see all of them.
+    """
+    rows = await conn.fetch(sql("see_resource"), tenant, identity.rtype, identity.rid, placer)
+    return [stored(row) for row in rows]
+
+
+async def see_one(
+    conn: Conn, tenant: UUID, identity: Identity, *, placer: UUID | None = None
+) -> Stored:
+    """Return the one resource of this id that a caller means, also a deleted one.
+
+    A placer's own space comes before the clinic's.
+
+    Raises:
+        Refused: `not-found`; `which-placer` where two placers use the id and none is named.
+    """
+    seen = await see(conn, tenant, identity, placer=placer)
+    if not seen:
+        raise Refused(Problem(Code.NOT_FOUND))
+    if sum(one.space != NIL_SPACE for one in seen) > 1:
+        raise Refused(Problem(Code.WHICH_PLACER))
+    return seen[0]
+
+
+async def older(
+    conn: Conn,
+    standing: Stored,
+    tenant: UUID,
+    *,
+    version: int | None = None,
+    before: int | None = None,
+    limit: int,
+) -> list[Stored]:
+    """Return replaced versions of a resource, newest first: one by number, or those before one."""
+    identity = standing.identity
+    rows = await conn.fetch(
+        sql("versions_of"),
+        tenant,
+        standing.space,
+        identity.rtype,
+        identity.rid,
+        version,
+        before,
+        limit,
+    )
+    return [stored(row) for row in rows]
 
 
 async def of_patient(conn: Conn, tenant: UUID, space: UUID, patient_rid: str) -> list[Stored]:
     """Return every living resource about this patient, the Patient, and what they refer to."""
     rows = await conn.fetch(sql("resources_of_patient"), tenant, space, patient_rid)
-    return [_stored(row) for row in rows]
+    return [stored(row) for row in rows]
 
 
 async def of_referral(conn: Conn, tenant: UUID, referral: UUID, rtype: str) -> list[Stored]:
     """Return the living resources of one type that belong to a referral, oldest id first."""
     rows = await conn.fetch(sql("resources_of_referral"), tenant, referral, rtype)
-    return [_stored(row) for row in rows]
+    return [stored(row) for row in rows]
 
 
 async def write(
@@ -204,7 +258,8 @@ def columns(writes: Sequence[Write]) -> list[list[object]]:
     ]
 
 
-def _stored(row: Record) -> Stored:
+def stored(row: Record) -> Stored:
+    """Read a row as every statement on `resource` gives it."""
     return Stored(
         identity=Identity(rtype=row["rtype"], rid=row["rid"]),
         space=row["space"],

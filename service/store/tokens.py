@@ -5,9 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from asyncpg import Record
 
-from service.store.pool import Conn
+from fhir_mappings.model.caller import Caller, Role
+from service.store.pool import Conn, Pool
 from service.store.statements import sql
+from service.store.transaction import unwalled
 
 
 class NewToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +45,31 @@ async def add(conn: Conn, token: NewToken, *, at: datetime) -> None:
     )
 
 
+async def caller_of(pool: Pool, sha256: bytes, *, at: datetime) -> Caller | None:
+    """Return who holds the token of this digest, or None: unknown, expired, revoked, shut out.
+
+    The one question asked before a tenant is known; a SECURITY DEFINER function answers it.
+    """
+    async with unwalled(pool) as conn:
+        row = await conn.fetchrow(sql("caller_of"), sha256, at)
+    return _caller(row) if row else None
+
+
 async def revoke(conn: Conn, tenant: UUID, token: UUID, *, at: datetime) -> bool:
     """Shut a token out; say whether one was open under this id."""
     done: str = await conn.execute(sql("revoke_token"), tenant, token, at)
     return done.endswith(" 1")
+
+
+def _caller(row: Record) -> Caller:
+    return Caller(
+        tenant=row["tenant"],
+        zone=row["zone"],
+        name=row["name"],
+        placer=row["placer_id"],
+        person=row["person_id"],
+        practitioner=row["practitioner"],
+        roles=frozenset(Role(one) for one in row["roles"]),
+        scopes=frozenset(row["scopes"]),
+        rate=row["rate"],
+    )

@@ -60,6 +60,23 @@ async def transaction(
 
 
 @asynccontextmanager
+async def unwalled(pool: Pool) -> AsyncGenerator[Conn]:
+    """Lend a connection for one statement before a tenant is known: no setting, so no rows.
+
+    Only SECURITY DEFINER functions that name their walls themselves answer here (STORAGE §3).
+
+    Raises Refused: busy, database-away.
+    """
+    conn = await _lent(pool)
+    try:
+        yield conn
+    except FAULTS as fault:
+        raise translated(fault, closed=conn.is_closed()) from fault
+    finally:
+        await _to_its_end(pool.release(conn))
+
+
+@asynccontextmanager
 async def savepoint(conn: Conn) -> AsyncGenerator[None]:
     """Undo the block alone where it raises; the transaction goes on.
 

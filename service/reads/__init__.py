@@ -1,0 +1,1 @@
+"""Looks: one question, one module; nothing is changed."""
