@@ -1,0 +1,171 @@
+"""Tree and compiled schema of R4 4.0.1 → faults: members, cardinality, types, bindings.
+
+The schema is made by `service/content/r4/build.py`; its notes (`element`, `rule`, `set`, `targets`)
+tell which fault an alternative that did not hold means. Each resource inside another is judged by
+its own type, so paths stay exact. Types of R4 outside the schema pass unread.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from itertools import islice
+from typing import Final, NamedTuple, TypeAlias
+
+import jsonschema_rs
+
+from fhir_mappings.model.json import Json, Tree, members, text
+from fhir_mappings.parse.nested import resources
+from fhir_mappings.parse.places import Fault, Path, is_empty, problems
+from fhir_mappings.problems import Code, Problem
+from fhir_mappings.terms.r4_names import READ_TYPES, RESOURCE_TYPES
+
+_CAP: Final = 500
+"""Faults looked at: enough to list 50 in document order, few enough for a hostile body."""
+
+_DATES: Final = frozenset({"date", "dateTime", "instant", "time"})
+_WHOLE: Final = "whole"
+_Kind: TypeAlias = jsonschema_rs.ValidationErrorKind
+
+
+class _Whole:
+    """Our keyword `whole`: 1.0 is no integer in FHIR, though JSON Schema takes it for one."""
+
+    def __init__(self, parent_schema: object, value: object, schema_path: object) -> None:
+        """Take what the library gives; the keyword has no settings."""
+
+    def validate(self, instance: object) -> None:
+        """Refuse a number that was not written as an integer."""
+        if isinstance(instance, (float, Decimal)):
+            raise TypeError
+
+
+class Shape:
+    """The compiled schema: made once at start, asked for every message."""
+
+    def __init__(self, text: str) -> None:
+        """Compile the schema's text (about 40 ms)."""
+        self._schema: dict[str, Json] = json.loads(text)
+        self._validator = jsonschema_rs.validator_for(
+            self._schema,
+            keywords={_WHOLE: _Whole},
+            pattern_options=jsonschema_rs.RegexOptions(),  # linear time, whatever the text
+        )
+
+    def faults(self, tree: Tree, at: str = "") -> list[Problem]:
+        """List what is wrong with a resource and those inside it, in document order.
+
+        `at` stands before every expression, as in `Bundle.entry[2].resource`; without it the
+        expressions begin with the resource's type.
+        """
+        return problems(tree, at, self.found(tree))
+
+    def found(self, tree: Tree) -> list[Fault]:
+        """List the faults by path, in no order."""
+        faults: list[Fault] = []
+        paths: list[Path] = []
+        typed: list[Json] = []
+        for path, one in resources(tree):
+            rtype = one.get("resourceType")
+            if isinstance(rtype, str) and rtype in READ_TYPES:
+                paths.append(path)
+                typed.append({rtype: one})
+            elif not isinstance(rtype, str) or rtype not in RESOURCE_TYPES:
+                faults.append(_untyped(one, path))
+        if self._validator.is_valid(typed):
+            return faults
+        errors = islice(self._validator.iter_errors(typed), _CAP)
+        return faults + [fault for error in errors for fault in self._told(error, typed, paths)]
+
+    def _told(
+        self, error: jsonschema_rs.ValidationError, typed: list[Json], paths: list[Path]
+    ) -> Iterator[Fault]:
+        """Turn an error into faults whose paths begin at the outermost resource."""
+        index, _, *inside = error.instance_path
+        *place, _ = error.schema_path
+        fault = _Error(
+            kind=error.kind,
+            path=paths[int(index)] + tuple(inside),
+            value=_follow(typed, error.instance_path),
+            schema=_follow(self._schema, place),
+            name=str(place[1]),  # "$defs", name, …
+        )
+        return _faults(fault)
+
+
+class _Error(NamedTuple):
+    """One error of the schema library, with what it stands on."""
+
+    kind: _Kind
+    path: Path
+    value: Json
+    schema: Json
+    name: str
+
+
+def _faults(error: _Error) -> Iterator[Fault]:
+    if is_empty(error.value):
+        yield Fault(error.path, Code.EMPTY_VALUE)
+        return
+    match error.kind:
+        case _Kind.AdditionalProperties(unexpected):
+            for each in unexpected:
+                yield Fault((*error.path, each), Code.UNKNOWN_ELEMENT)
+        case _Kind.Required(element):
+            yield Fault((*error.path, element), Code.REQUIRED)
+        case _Kind.OneOfMultipleValid():
+            yield Fault((*error.path, text(error.schema, "element")), Code.CHOICE)
+        case _Kind.AnyOf() | _Kind.OneOfNotValid():
+            yield _of_note(error)
+        case _:
+            yield _of_value(error)
+
+
+def _of_note(error: _Error) -> Fault:
+    """Name the fault of alternatives of which none holds, by the schema's note beside them."""
+    if rule := text(error.schema, "rule"):
+        return Fault(error.path, Code.INVARIANT, rule)
+    if value_set := text(error.schema, "set"):
+        return Fault(error.path, Code.REQUIRED_BINDING, value_set)
+    if targets := text(error.schema, "targets"):
+        return Fault(error.path[:-1], Code.REFERENCE_TYPE, targets)
+    return Fault((*error.path, text(error.schema, "element")), Code.REQUIRED)
+
+
+def _of_value(error: _Error) -> Fault:
+    is_array = isinstance(error.value, list)
+    match error.kind:
+        case _Kind.MinItems():
+            return Fault(error.path, Code.CARDINALITY)
+        case _Kind.Type() | _Kind.Enum() if is_array or text(error.schema, "type") == "array":
+            return Fault(error.path, Code.CARDINALITY)
+        case _Kind.Enum() if isinstance(error.value, str):
+            return Fault(error.path, Code.REQUIRED_BINDING, text(error.schema, "set"))
+        case _Kind.Enum():
+            return Fault(error.path, Code.VALUE_TYPE, "code")
+        case _Kind.Type():
+            return Fault(error.path, Code.VALUE_TYPE, _primitive(error.name))
+        case _:
+            return Fault(error.path, _of_format(error.name), _primitive(error.name))
+
+
+def _primitive(name: str) -> str:
+    return name.removesuffix("?") if name[0].islower() else ""
+
+
+def _untyped(tree: Tree, path: Path) -> Fault:
+    return Fault(path, Code.UNKNOWN_TYPE if tree else Code.EMPTY_VALUE)
+
+
+def _of_format(name: str) -> Code:
+    if name == "id":
+        return Code.ID_FORM
+    return Code.NOT_A_DATE if name.removesuffix("?") in _DATES else Code.VALUE_FORMAT
+
+
+def _follow(tree: Json, path: Iterable[str | int]) -> Json:
+    for step in path:
+        if isinstance(step, int) and isinstance(tree, list):
+            tree = tree[step]
+        else:
+            tree = members(tree).get(str(step))
+    return tree

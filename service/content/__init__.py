@@ -1,0 +1,1 @@
+"""Back room: content packs and definitions, read from package data or a directory."""
