@@ -1,0 +1,54 @@
+# Two commands for a newcomer: `make demo` and `make test`. `make` alone lists the rest.
+# Needs: make, a Python >= 3.11 with venv, CA certificates; deploy/setup.sh names what is missing.
+
+PYTEST_WORKERS ?= 2
+TESTS ?= tests
+BIN := .venv/bin
+SETUP := deploy/setup.sh
+SOURCES := fhir_mappings service tests
+
+.PHONY: help demo dev test lint interop bench clean lock lock-check
+.DEFAULT_GOAL := help
+
+help:  ## say what there is
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: .venv/.setup-run  ## the whole loop in a minute: two servers, a worker, a story; ends by itself
+	$(BIN)/tpi demo
+
+dev: .venv/.setup-run  ## the same, and it stays up
+	$(BIN)/tpi demo --stay
+
+test: .venv/.setup-run .venv/.setup-test  ## every test but interop (TESTS=tests/store for some)
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m "not interop" $(TESTS)
+
+lint: .venv/.setup-run .venv/.setup-test .venv/.setup-lint  ## format, rules, types, import contracts, dependencies, migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	@later=$$(ls service/store/migrations/*.sql | tail -n +2); [ -z "$$later" ] || \
+	  $(BIN)/squawk --exclude prefer-bigint-over-int,prefer-bigint-over-smallint $$later
+
+interop: .venv/.setup-run .venv/.setup-test .venv/.setup-lint  ## the loop against servers that we did not write (Node)
+	$(BIN)/python -m pytest -m interop tests/interop
+
+bench: .venv/.setup-run .venv/.setup-test  ## referrals per second beside PostgreSQL alone, as a ratio
+	$(BIN)/python -m tests.bench
+
+clean:  ## stop this checkout's private PostgreSQL, delete its data and what was built
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -c 'from service.settings import read_settings; \
+	  from service.store.embedded import remove; remove(read_settings())'
+	rm -rf build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+lock: .venv/.setup-build  ## compile requirements/*.txt again, with hashes
+	deploy/lock.sh
+
+lock-check: .venv/.setup-build  ## say whether requirements/*.txt are what pyproject.toml asks for
+	deploy/lock.sh --check
+
+.venv/.setup-run: requirements/run.txt pyproject.toml
+.venv/.setup-%: requirements/%.txt requirements/build.txt $(SETUP)
+	@$(SETUP) $*
