@@ -5,15 +5,18 @@ clock and makes ids.
 """
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from random import SystemRandom
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
+from uuid_utils.compat import uuid7  # noqa: TID251 - the shell's one source of ids
 
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.parse.shape import Shape
+from service.clients.egress import Deadlines, Egress
+from service.clients.placers import Placers
 from service.content.definitions import load_shape
 from service.content.load import load_pack
 from service.settings import Role, Settings
@@ -22,6 +25,16 @@ from service.store.pool import Pool, make_pool
 
 Clock = Callable[[], datetime]
 NewId = Callable[[], UUID]
+Chance = Callable[[], float]
+
+
+def _no_settings() -> Placers:
+    """Call placers within the default limits: what a test gets that does not say otherwise."""
+    return Placers(Egress(Deadlines()))
+
+
+def _chance() -> Chance:
+    return SystemRandom().random
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +43,8 @@ class Deps:
 
     `now` gives an aware UTC moment; a flow asks once. `new_id` gives a UUIDv7. `wake` hints to a
     worker of the same process that work was committed; polling is the truth (DECISIONS 14).
+    `placers` are the servers of other people, for workers. `chance` gives a number in [0, 1): the
+    jitter of waits.
     """
 
     pool: Pool
@@ -39,6 +54,8 @@ class Deps:
     now: Clock
     new_id: NewId
     wake: Callable[[], None]
+    placers: Placers = field(default_factory=_no_settings)
+    chance: Chance = field(default_factory=_chance)
 
 
 def utc_now() -> datetime:
@@ -48,7 +65,7 @@ def utc_now() -> datetime:
 
 def new_id() -> UUID:
     """Return a UUIDv7: it tells its millisecond, never a count (DECISIONS 13)."""
-    return uuid7()  # noqa: TID251 - the shell's one source of ids
+    return uuid7()
 
 
 def no_hint() -> None:
@@ -64,7 +81,8 @@ async def open_deps(
     `url` is the role's database: `settings.url_of(role)`, or that of the private server.
     """
     most = settings.pool_web if role == "web" else settings.pool_worker
-    async with make_pool(url, role=role, most=most) as pool:
+    placers = Placers(Egress(Deadlines.of(settings)))
+    async with make_pool(url, role=role, most=most) as pool, aclosing(placers):
         yield Deps(
             pool=pool,
             settings=settings,
@@ -73,6 +91,7 @@ async def open_deps(
             now=utc_now,
             new_id=new_id,
             wake=wake,
+            placers=placers,
         )
 
 
