@@ -16,7 +16,7 @@ compile() {
   out=$1
   shift
   # shellcheck disable=SC2086 # $upgrade is one word or none
-  UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+  UV_PYTHON_DOWNLOADS=never .venv/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 \
     --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
     $upgrade -o "$into/$out.txt" "$@"
 }

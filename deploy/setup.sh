@@ -17,8 +17,9 @@ stop() {
 # that only lacks venv or ensurepip is told apart: on Debian that is a package of its own.
 find_python() {
   bare=
+  suits='import sys; assert sys.version_info >= (3, 11); print(sys.executable)'
   for name in ${PYTHON:-} python3 python3.11 python3.12 python3.13 python3.14; do
-    path=$("$name" -c 'import sys; sys.exit(sys.version_info < (3, 11)) or print(sys.executable)' 2>/dev/null) || continue
+    path=$("$name" -c "$suits" 2>/dev/null) || continue
     if "$path" -c 'import venv, ensurepip' 2>/dev/null; then
       printf '%s\n' "$path"
       return
@@ -57,7 +58,7 @@ with_pip() {
 # uv installs in seconds what takes pip a minute; where it cannot (a platform without its wheel, a
 # mirror that only pip knows), pip does. uv does not read pip's settings, nor fetch a Python.
 install() {
-  if [ -x "$bin/uv" ] && UV_PYTHON_DOWNLOADS=never "$bin/uv" pip install --quiet \
+  if [ -x "$bin/uv" ] && UV_PYTHON_DOWNLOADS=never "$bin/uv" pip install --quiet --system-certs \
     --python "$bin/python" "$@"; then
     return
   fi
