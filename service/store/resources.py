@@ -219,8 +219,12 @@ async def make(
     *,
     at: datetime,
     referral: UUID | None,
+    origin: str = MADE,
 ) -> list[Write]:
-    """Store resources that we authored, each as the next version of its id."""
+    """Store resources that we authored, each as the next version of its id.
+
+    `origin` is `RECEIVED` where they are somebody's file and not ours to make.
+    """
     standing = await find_many(conn, tenant, space, [identity for identity, _ in trees])
     writes = [
         made(
@@ -233,6 +237,7 @@ async def make(
         )
         for identity, tree in trees
     ]
+    writes = [msgspec.structs.replace(one, origin=origin) for one in writes]
     await write(conn, tenant, space, writes, at=at)
     return writes
 
