@@ -2,7 +2,7 @@
 
 import typer
 
-from service.cli import migrate
+from service.cli import clinic, keys, migrate, pack, placers
 
 app = typer.Typer(
     name="tpi",
@@ -10,7 +10,14 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(migrate.app, name="migrate")
+for _name, _commands in {
+    "migrate": migrate.app,
+    "clinic": clinic.app,
+    "placers": placers.app,
+    "keys": keys.app,
+    "pack": pack.app,
+}.items():
+    app.add_typer(_commands, name=_name)
 
 
 def main() -> None:

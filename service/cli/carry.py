@@ -15,6 +15,16 @@ from service.store.refused import FAULTS
 Done = TypeVar("Done")
 
 
+class Unusable(Exception):
+    """What was typed names nothing that can be used: what, and how to do better."""
+
+    def __init__(self, fault: str, repair: str, code: Exit = Exit.USAGE) -> None:
+        super().__init__(fault)
+        self.fault = fault
+        self.repair = repair
+        self.code = code
+
+
 def settings_or_fail(output: Output) -> Settings:
     """Read the settings, or end the command with the variable that cannot be used."""
     try:
@@ -31,6 +41,8 @@ def carry_out(output: Output, work: Callable[[], Awaitable[Done]]) -> Done:
 
     try:
         return asyncio.run(run())
+    except Unusable as unusable:
+        output.fail(unusable.fault, unusable.repair, unusable.code)
     except Refused as refused:
         rows = [(TABLE[one.code], one) for one in refused.problems]
         fault = "\n".join(f"{row.sentence} {one.expression}".rstrip() for row, one in rows)

@@ -1,0 +1,54 @@
+"""`tpi pack`: the clinical content, checked and explained."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fhir_mappings.model.pack import Pack
+from service.cli.carry import carry_out
+from service.cli.output import AsJson, Output, Plain
+from service.content.load import load_pack
+
+app = typer.Typer(
+    help="Check a content pack, and see why it says what it says.\n\n    tpi pack check",
+    no_args_is_help=True,
+)
+
+LOCAL_DEFAULT = "local-default"
+"""The origin of a number that no published source gives (rules.schema.json)."""
+
+Directory = Annotated[
+    Path | None, typer.Option("--pack", help="A pack's directory; none: the one we ship.")
+]
+
+
+@app.command()
+def check(directory: Directory = None, *, as_json: AsJson = False, plain: Plain = False) -> None:
+    """Load a pack as the service does; list what stands only in words or has no source."""
+    output = Output(as_json=as_json, plain=plain)
+
+    async def work() -> Pack:
+        return load_pack(directory)
+
+    pack = carry_out(output, work)
+    for rule in pack.partial:
+        output.result("partial", rule=rule, what="something of it stands only in words")
+    for rule, what in unsourced(pack):
+        output.result("unsourced", rule=rule, what=what)
+    output.result(
+        "pack", name=pack.name, version=pack.version, rules=len(pack.content.rules),
+        digest=pack.digest, clinically_reviewed=pack.content.clinically_reviewed,
+    )  # fmt: skip
+    if not pack.content.clinically_reviewed:
+        output.say("Not clinically reviewed: no clinic's reviewer has signed this pack.")
+
+
+def unsourced(pack: Pack) -> list[tuple[str, str]]:
+    """Return the thresholds that no published source gives (DECISIONS 9), by rule."""
+    return [
+        (rule.id, threshold.what)
+        for rule in pack.content.rules
+        for threshold in rule.thresholds
+        if threshold.origin == LOCAL_DEFAULT
+    ]
