@@ -5,6 +5,7 @@ Source: https://hl7.org/fhirpath/ and FHIR R4 json.html (choice types, `_` twins
 """
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
 
 from fhir_mappings.model.json import Json, Tree
@@ -12,6 +13,8 @@ from fhir_mappings.problems import Code, Problem
 from fhir_mappings.terms.r4_names import CHOICES, ELEMENTS, RESOURCE_TYPES
 
 Path: TypeAlias = tuple[str | int, ...]
+
+_CAP: Final = 500
 
 _NOT_CHOICES: Final = frozenset(
     {("", "doseQuantity"), ("property", "valueCode"), ("property", "valueQuantity")}
@@ -58,24 +61,42 @@ def expression(path: Iterable[str | int], start: str) -> str:
 
 
 def problems(tree: Tree, at: str, faults: Iterable[Fault]) -> list[Problem]:
-    """Turn faults into Problems, in document order and each only once."""
+    """Turn faults into Problems, in document order and each only once.
+
+    A hostile body can have a fault for every value: only the first 500 found are looked at.
+    """
     start = root(tree, at)
-    ordered = sorted(faults, key=lambda one: _position(tree, one.path))
+    order = _Order(tree)
+    ordered = sorted(islice(faults, _CAP), key=order.position)
     said = (Problem(one.code, expression(one.path, start), one.context) for one in ordered)
     return list(dict.fromkeys(said))
 
 
-def _position(tree: Json, path: Path) -> tuple[int, ...]:
-    """Return where a path stands among its siblings at each level, the missing first."""
-    found: list[int] = []
-    for step in path:
+class _Order:
+    """Where paths stand in a document; remembers the members of each object that it met."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._members: dict[int, dict[str, int]] = {}
+
+    def position(self, fault: Fault) -> tuple[int, ...]:
+        """Return the place among its siblings at each level; what is missing comes first."""
+        node: Json = self._tree
+        found: list[int] = []
+        for step in fault.path:
+            place, node = self._step(node, step)
+            found.append(place)
+        return tuple(found)
+
+    def _step(self, node: Json, step: str | int) -> tuple[int, Json]:
         if isinstance(step, int):
-            found.append(step)
-            tree = tree[step] if isinstance(tree, list) and step < len(tree) else None
-        elif isinstance(tree, dict) and step in tree:
-            found.append(list(tree).index(step))
-            tree = tree[step]
-        else:
-            found.append(-1)
-            tree = None
-    return tuple(found)
+            if isinstance(node, list) and step < len(node):
+                return step, node[step]
+            return -1, None
+        if not isinstance(node, dict):
+            return -1, None
+        places = self._members.get(id(node))
+        if places is None:
+            places = {name: place for place, name in enumerate(node)}
+            self._members[id(node)] = places
+        return places.get(step, -1), node.get(step)

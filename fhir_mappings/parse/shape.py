@@ -1,14 +1,13 @@
 """Tree and compiled schema of R4 4.0.1 → faults: members, cardinality, types, bindings.
 
-The schema is made by `service/content/r4/build.py`; its notes (`element`, `rule`, `set`, `targets`)
-tell which fault an alternative that did not hold means. Each resource inside another is judged by
-its own type, so paths stay exact. Types of R4 outside the schema pass unread.
+The schema is made by `service/content/r4/build.py`; its notes (`element`, `choice`, `rule`, `set`,
+`targets`) tell which fault a condition that does not hold means. Each resource inside another is
+judged by its own type, so paths stay exact. Types of R4 outside the schema pass unread.
 """
 
 import json
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
 
 import jsonschema_rs
@@ -18,9 +17,6 @@ from fhir_mappings.parse.nested import resources
 from fhir_mappings.parse.places import Fault, Path, is_empty, problems
 from fhir_mappings.problems import Code, Problem
 from fhir_mappings.terms.r4_names import READ_TYPES, RESOURCE_TYPES
-
-_CAP: Final = 500
-"""Faults looked at: enough to list 50 in document order, few enough for a hostile body."""
 
 _DATES: Final = frozenset({"date", "dateTime", "instant", "time"})
 _WHOLE: Final = "whole"
@@ -49,6 +45,7 @@ class Shape:
             self._schema,
             keywords={_WHOLE: _Whole},
             pattern_options=jsonschema_rs.RegexOptions(),  # linear time, whatever the text
+            mask="",  # no value stands in a message, and none is written out for one
         )
 
     def faults(self, tree: Tree, at: str = "") -> list[Problem]:
@@ -59,9 +56,8 @@ class Shape:
         """
         return problems(tree, at, self.found(tree))
 
-    def found(self, tree: Tree) -> list[Fault]:
-        """List the faults by path, in no order."""
-        faults: list[Fault] = []
+    def found(self, tree: Tree) -> Iterator[Fault]:
+        """Yield the faults by path, in no order."""
         paths: list[Path] = []
         typed: list[Json] = []
         for path, one in resources(tree):
@@ -70,11 +66,10 @@ class Shape:
                 paths.append(path)
                 typed.append({rtype: one})
             elif not isinstance(rtype, str) or rtype not in RESOURCE_TYPES:
-                faults.append(_untyped(one, path))
-        if self._validator.is_valid(typed):
-            return faults
-        errors = islice(self._validator.iter_errors(typed), _CAP)
-        return faults + [fault for error in errors for fault in self._told(error, typed, paths)]
+                yield Fault(path, Code.UNKNOWN_TYPE if one else Code.EMPTY_VALUE)
+        if not self._validator.is_valid(typed):
+            for error in self._validator.iter_errors(typed):
+                yield from self._told(error, typed, paths)
 
     def _told(
         self, error: jsonschema_rs.ValidationError, typed: list[Json], paths: list[Path]
@@ -112,22 +107,22 @@ def _faults(error: _Error) -> Iterator[Fault]:
                 yield Fault((*error.path, each), Code.UNKNOWN_ELEMENT)
         case _Kind.Required(element):
             yield Fault((*error.path, element), Code.REQUIRED)
-        case _Kind.OneOfMultipleValid():
-            yield Fault((*error.path, text(error.schema, "element")), Code.CHOICE)
-        case _Kind.AnyOf() | _Kind.OneOfNotValid():
+        case _Kind.FalseSchema():
             yield _of_note(error)
         case _:
             yield _of_value(error)
 
 
 def _of_note(error: _Error) -> Fault:
-    """Name the fault of alternatives of which none holds, by the schema's note beside them."""
+    """Name the fault of a condition that does not hold, by the schema's note beside it."""
     if rule := text(error.schema, "rule"):
         return Fault(error.path, Code.INVARIANT, rule)
     if value_set := text(error.schema, "set"):
         return Fault(error.path, Code.REQUIRED_BINDING, value_set)
     if targets := text(error.schema, "targets"):
         return Fault(error.path[:-1], Code.REFERENCE_TYPE, targets)
+    if choice := text(error.schema, "choice"):
+        return Fault((*error.path, choice), Code.CHOICE)
     return Fault((*error.path, text(error.schema, "element")), Code.REQUIRED)
 
 
@@ -150,10 +145,6 @@ def _of_value(error: _Error) -> Fault:
 
 def _primitive(name: str) -> str:
     return name.removesuffix("?") if name[0].islower() else ""
-
-
-def _untyped(tree: Tree, path: Path) -> Fault:
-    return Fault(path, Code.UNKNOWN_TYPE if tree else Code.EMPTY_VALUE)
 
 
 def _of_format(name: str) -> Code:

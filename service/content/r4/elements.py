@@ -96,7 +96,7 @@ class Definitions:
             "properties": properties,
             "additionalProperties": False,
         }
-        _demand(schema, children, path)
+        _add_demands(schema, children, path)
         return schema
 
     def _properties(self, snapshot: list[Element], child: Element) -> dict[str, object]:
@@ -158,10 +158,10 @@ class Definitions:
             "pattern": rf"^[A-Z][A-Za-z]{{1,63}}{end}|/(?:{known}){end}",
         }
         name = "to." + ".".join(targets)
-        self.found[name] = {
-            "anyOf": [{"pattern": rf"(?:^|/)(?:{'|'.join(targets)}){end}"}, {"not": _to("typed")}],
-            "targets": ", ".join(targets),
-        }
+        fitting: Schema = {"pattern": rf"(?:^|/)(?:{'|'.join(targets)}){end}"}
+        self.found[name] = _demand(
+            {"anyOf": [fitting, {"not": _to("typed")}]}, targets=", ".join(targets)
+        )
         return _to(name)
 
     def _coded(self, value_set: str) -> Schema:
@@ -177,7 +177,7 @@ class Definitions:
             "required": ["coding"],
             "properties": {"coding": {"contains": {"anyOf": coding}}},
         }
-        return {"anyOf": [{"not": said}, inside], "set": value_set}
+        return _demand({"anyOf": [{"not": said}, inside]}, set=value_set)
 
 
 def _to(name: str) -> Schema:
@@ -211,38 +211,46 @@ def _present(child: Element) -> Schema:
     return {"anyOf": one_of} if len(one_of) > 1 else {"required": names}
 
 
-def _demand(schema: Schema, children: list[Element], path: str) -> None:
-    """Add what must be there: required elements, one of each choice, invariants."""
+def _demand(holds: Schema, **note: str) -> Schema:
+    """Return what says that a condition must hold, with the note that names the fault.
+
+    As `if` and `else: false`, not as the condition itself: an `anyOf` that fails explains every
+    alternative, which cost 2 ms for each extension with two values (measured).
+    """
+    return {"if": holds, "else": False, **note}
+
+
+def _add_demands(schema: Schema, children: list[Element], path: str) -> None:
+    """Add what must be there: required elements, at most one of a choice, invariants."""
     required: list[str] = []
     demands: list[Schema] = []
     for child in children:
         there = _present(child)
-        if child.is_choice:
-            demands.append(_one_type(child))
-        elif child.least and "required" in there:
+        if child.least and "required" in there:
             required.append(child.name)
         elif child.least:
-            demands.append({**there, "element": child.name})
+            demands.append(_demand(there, element=child.name))
+        if child.is_choice:
+            demands.append(_demand(_at_most_one(child), choice=child.name))
     known = {child.name: _present(child) for child in children}
-    demands += [_rule(key, said, known) for key, said in RULES.get(path, {}).items()]
+    rules = RULES.get(path, {})
+    demands += [_demand(_rule(said, known), rule=key) for key, said in rules.items()]
     if required:
         schema["required"] = required
     if demands:
         schema["allOf"] = demands
 
 
-def _one_type(child: Element) -> Schema:
-    ways: list[Schema] = []
+def _at_most_one(child: Element) -> Schema:
+    ways: list[Schema] = [{"not": _present(child)}]
     for name, code in child.members().items():
         names = [name, f"_{name}"] if _is_plain(child, code) else [name]
         one = [{"required": [each]} for each in names]
         ways.append({"anyOf": one} if len(one) > 1 else {"required": names})
-    if not child.least:
-        ways.append({"not": _present(child)})
-    return {"oneOf": ways, "element": child.name}
+    return {"oneOf": ways}
 
 
-def _rule(key: str, said: tuple[str, ...], known: Mapping[str, Schema]) -> Schema:
+def _rule(said: tuple[str, ...], known: Mapping[str, Schema]) -> Schema:
     ways: list[Schema] = []
     for way in said:
         parts: list[Schema] = [
@@ -250,4 +258,4 @@ def _rule(key: str, said: tuple[str, ...], known: Mapping[str, Schema]) -> Schem
             for word in way.split()
         ]
         ways.append(parts[0] if len(parts) == 1 else {"allOf": parts})
-    return {"anyOf": ways, "rule": key}
+    return {"anyOf": ways}
