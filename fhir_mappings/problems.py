@@ -127,6 +127,7 @@ class Code(StrEnum):
     PATIENT_BOOKED = "patient-booked"
     SCHEDULE_OVERLAP = "schedule-overlap"
     NONE_OFFERED = "none-offered"
+    NEXT_FREE = "next-free"
     PLACER_KNOWN = "placer-known"
     # try again
     DATABASE_AWAY = "database-away"
@@ -557,6 +558,12 @@ TABLE: Final[Mapping[Code, Row]] = MappingProxyType(
             "conflict",
             "No window could be offered.",
             "Widen the days, or choose among the next free windows.",
+        ),
+        Code.NEXT_FREE: Row(
+            _C,
+            "informational",
+            "This window is free now.",
+            "Name it, or ask for it as another time.",
         ),
         Code.PLACER_KNOWN: Row(
             _C,

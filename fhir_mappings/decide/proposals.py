@@ -111,6 +111,8 @@ def places(proposals: Sequence[Proposal]) -> int:
 def _first(proposal: Proposal, answered: Answered, now: datetime) -> Effect:
     match answered.answer:
         case Answer.ACCEPTED:
+            if answered.start not in {None, proposal.start}:  # R4: "requested new start time"
+                raise Refused(Problem(Code.BAD_WINDOW, "AppointmentResponse.start"))
             return Effect.BOOK
         case Answer.DECLINED:
             return Effect.RELEASE

@@ -32,7 +32,9 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True):
 
 def issue_of(problem: Problem) -> Issue:
     """Read the row of the table for one problem."""
+    informs = problem.row.issue == "informational"  # stands beside a refusal and helps
     return Issue(
+        severity="information" if informs else "error",
         issue=problem.row.issue,
         code=problem.code,
         text=problem.sentence,
