@@ -167,6 +167,11 @@ class Settings(BaseSettings):
         chosen = own or self.database_url
         return chosen.get_secret_value() if chosen else None
 
+    @property
+    def fhir_base(self) -> str:
+        """Return the public FHIR base, without a last slash."""
+        return f"{self.public_url}/fhir"
+
     def owner_url(self) -> str | None:
         """Return the owner's URL, None for a private server."""
         return self.database_url.get_secret_value() if self.database_url else None

@@ -43,3 +43,22 @@ async def add(
         at,
         at + _GIVE_UP,
     )
+
+
+async def rescreen(conn: Conn, case: Case, *, at: datetime, new_id: UUID) -> None:
+    """Ask for a new screening of a referral whose patient's data change in this transaction.
+
+    One waiting job is enough, and it is locked here: a worker that claimed it before our commit
+    would read the chart without what is being written. One that is running gets a follower.
+    """
+    await conn.execute(
+        sql("want_rescreen"),
+        case.tenant,
+        new_id,
+        case.placer_id,
+        case.id,
+        JobKind.RESCREEN.value,
+        f"{JobKind.RESCREEN.value}:{new_id}",
+        at,
+        at + _GIVE_UP,
+    )

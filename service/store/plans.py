@@ -1,0 +1,254 @@
+"""What writing plain entries means, given what stands: which ids, versions, answers. Pure.
+
+Made before the transaction that writes; what it rests on (`Standing`) is read again under its
+locks.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from fhir_mappings.model.json import Identity, Tree, decode, text
+from fhir_mappings.parse.bundle import Entry, Method
+from fhir_mappings.parse.index import Indexed, index
+from fhir_mappings.parse.references import Condition, rewrites
+from fhir_mappings.parse.sameness import canonical, fingerprint
+from fhir_mappings.parse.splice import authored, splice
+from fhir_mappings.parse.versions import version_of
+from fhir_mappings.problems import Code, Problem, refuse_any
+from service.store.resources import RECEIVED, Stored, Write
+
+_CREATED: Final = 201
+_KEPT: Final = 200
+_GONE: Final = 204
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What the work rests on: read before it, and again under the locks."""
+
+    matches: Mapping[Condition, tuple[Stored, ...]]
+    targets: Mapping[Identity, Stored]
+
+    def same(self, other: "Standing") -> bool:
+        """Say whether nothing changed meanwhile."""
+        return self.versions() == other.versions()
+
+    def versions(self) -> tuple[object, ...]:
+        """Return identities and versions, to compare."""
+        return (
+            {
+                key: [(one.identity, one.version) for one in met]
+                for key, met in self.matches.items()
+            },
+            {key: one.version for key, one in self.targets.items()},
+        )
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one entry: the HTTP status it earns, and the version that stands now.
+
+    `stored` is None where a DELETE met nothing.
+    """
+
+    place: int
+    status: int
+    stored: Stored | None
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What will be written, what each entry is answered, and whose data change."""
+
+    writes: tuple[Write, ...]
+    done: tuple[Done, ...]
+    patients: frozenset[str]
+
+
+def plan(
+    space: UUID,
+    entries: Sequence[Entry],
+    standing: Standing,
+    *,
+    new_ids: Mapping[int, str],
+    base: str,
+    at: datetime,
+) -> Plan:
+    """Say what is written and answered.
+
+    `new_ids` are ids of ours by place, for entries that bring none; `base` is our public FHIR
+    base.
+
+    Raises:
+        Refused: `reserved` where an id is one that the clinic made; `stale`, `version-form`;
+            `condition-multiple`, `condition-none`, `reference-not-found`, `id-differs`.
+    """
+    chosen = _identities(entries, standing, new_ids)
+    single = {key: met[0].identity for key, met in standing.matches.items() if len(met) == 1}
+    reading, faults = rewrites(entries, chosen, single, base=base)
+    refuse_any(faults)
+    writes: list[Write] = []
+    done: list[Done] = []
+    patients: set[str] = set()
+    for entry in entries:
+        old = _standing_at(entry, chosen[entry.place], standing)
+        write = _write(entry, chosen[entry.place], old, reading.get(entry.place, {}), space, at)
+        if write is not None:
+            writes.append(write)
+            patients |= {write.indexed.patient_rid, old.patient_rid if old else ""}
+            patients |= {write.identity.rid} if write.identity.rtype == "Patient" else set()
+        done.append(_done(entry, old, write, space, at))
+    return Plan(writes=tuple(writes), done=tuple(done), patients=frozenset(patients - {""}))
+
+
+def _identities(
+    entries: Sequence[Entry], standing: Standing, new_ids: Mapping[int, str]
+) -> dict[int, Identity]:
+    """Say which identity each entry has here.
+
+    Raises:
+        Refused: `condition-multiple`, `id-differs`, `reserved`, `stale`; all at once.
+    """
+    found: dict[int, Identity] = {}
+    problems: list[Problem] = []
+    for entry in entries:
+        met = _met(entry, standing)
+        if len(met) > 1:
+            problems.append(Problem(Code.CONDITION_MULTIPLE, entry.at))
+        found[entry.place] = _identity(entry, met, new_ids)
+        problems += _refusals(entry, met, _standing_at(entry, found[entry.place], standing))
+    refuse_any(problems)
+    return found
+
+
+def named(entry: Entry) -> Identity | None:
+    """Return the id that an entry names itself: in its address, or in a conditional PUT's body."""
+    own = text(entry.tree, "id") if entry.method is Method.PUT else ""
+    rid = entry.rid or own
+    return Identity(rtype=entry.rtype, rid=rid) if rid else None
+
+
+def _met(entry: Entry, standing: Standing) -> tuple[Stored, ...]:
+    if not entry.condition:
+        return ()
+    return standing.matches[Condition(rtype=entry.rtype, query=entry.condition)]
+
+
+def _identity(entry: Entry, met: Sequence[Stored], new_ids: Mapping[int, str]) -> Identity:
+    if met:
+        return met[0].identity
+    return named(entry) or Identity(rtype=entry.rtype, rid=new_ids[entry.place])
+
+
+def _refusals(entry: Entry, met: Sequence[Stored], old: Stored | None) -> Iterator[Problem]:
+    if (
+        entry.method is Method.PUT
+        and met
+        and text(entry.tree, "id") not in {"", met[0].identity.rid}
+    ):
+        yield Problem(Code.ID_DIFFERS, f"{entry.at}.id")
+    if old and old.origin != RECEIVED and entry.method is not Method.POST:
+        yield Problem(Code.RESERVED, entry.at)
+    if entry.if_match:
+        expected = version_of(entry.if_match)
+        if expected is None:
+            yield Problem(Code.VERSION_FORM, f"Bundle.entry[{entry.place}].request.ifMatch")
+        elif old is None or old.version != expected:
+            yield Problem(Code.STALE, entry.at)
+
+
+def _standing_at(entry: Entry, identity: Identity, standing: Standing) -> Stored | None:
+    met = _met(entry, standing)
+    return met[0] if met else standing.targets.get(identity)
+
+
+def _write(
+    entry: Entry,
+    identity: Identity,
+    old: Stored | None,
+    reading: Mapping[str, str],
+    space: UUID,
+    at: datetime,
+) -> Write | None:
+    """Return the new version of an entry, or None where nothing is written."""
+    if entry.method is Method.DELETE:
+        return None if old is None or old.deleted else _deletion(old, at)
+    if entry.method is Method.POST and old is not None:
+        return None  # If-None-Exist matched: what was sent is ignored
+    version = old.version + 1 if old else 1
+    spliced = splice(
+        entry.raw.decode(), rid=identity.rid, version=version, at=at, references=reading
+    )
+    tree = decode(spliced)
+    if old is not None and not old.deleted and _same(tree, old.tree):
+        return None
+    return Write(
+        identity=identity,
+        version=version,
+        text=spliced,
+        origin=RECEIVED,
+        digest=hashlib.sha256(entry.raw).digest(),
+        fingerprint=fingerprint(tree, str),
+        indexed=index(tree, space=space),
+    )
+
+
+def _same(tree: Tree, standing: Tree) -> bool:
+    """Say whether two versions are one but for `meta` (PROTOCOL §2.1)."""
+    bare, other = dict(tree), dict(standing)
+    bare.pop("meta", None)
+    other.pop("meta", None)
+    return canonical(bare) == canonical(other)
+
+
+def _deletion(old: Stored, at: datetime) -> Write:
+    """Return the version that says a resource is gone: who it was and when, nothing it said."""
+    nothing: Tree = {"resourceType": old.identity.rtype}
+    gone = authored(nothing, rid=old.identity.rid, version=old.version + 1, at=at)
+    return Write(
+        identity=old.identity,
+        version=old.version + 1,
+        text=gone,
+        origin=old.origin,
+        digest=hashlib.sha256(gone.encode()).digest(),
+        fingerprint=fingerprint(nothing, str),
+        indexed=Indexed(),
+        deleted=True,
+    )
+
+
+def _done(entry: Entry, old: Stored | None, write: Write | None, space: UUID, at: datetime) -> Done:
+    if entry.method is Method.DELETE:
+        return Done(place=entry.place, status=_GONE, stored=_as_stored(write, space, at) or old)
+    new = _as_stored(write, space, at)
+    created = new is not None and (old is None or old.deleted)
+    return Done(place=entry.place, status=_CREATED if created else _KEPT, stored=new or old)
+
+
+def _as_stored(write: Write | None, space: UUID, at: datetime) -> Stored | None:
+    if write is None:
+        return None
+    return Stored(
+        identity=write.identity,
+        space=space,
+        version=write.version,
+        text=write.text,
+        origin=write.origin,
+        fingerprint=write.fingerprint,
+        updated_at=at,
+        deleted=write.deleted,
+        referral=write.referral,
+        patient_rid=write.indexed.patient_rid,
+    )
+
+
+def told(writes: Sequence[Write]) -> str:
+    """Say for the audit what was written, by type: a placer's own id may be a patient's number."""
+    said = sorted(
+        f"{'delete' if one.deleted else 'create' if one.version == 1 else 'update'} "
+        f"{one.identity.rtype}"
+        for one in writes
+    )
+    return ", ".join(dict.fromkeys(said))
