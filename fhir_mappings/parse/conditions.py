@@ -3,7 +3,7 @@
 Source: FHIR R4 http.html#ccreate; only parameters that one token answers exactly are offered.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -29,7 +29,7 @@ def tokens(condition: Condition, space: UUID, *, at: str = "") -> tuple[str, ...
     return tuple(_token(condition.rtype, name, value, space, at) for name, value in pairs)
 
 
-def identifiers(rtype: str, values: Iterator[tuple[str, str]]) -> tuple[str, ...]:
+def identifiers(rtype: str, values: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """Return the token of each identifier, by system and value."""
     return tuple(token(rtype, "identifier", system, value, exact=True) for system, value in values)
 

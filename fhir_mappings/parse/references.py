@@ -134,3 +134,21 @@ def about(tree: Tree) -> str:
         if isinstance(value, dict) and isinstance(value.get("reference"), str):
             return str(value["reference"])
     return ""
+
+
+def rewritten(tree: Json, reading: Mapping[str, str]) -> Json:
+    """Return a tree with its references as they stand here; the same tree where none changes."""
+    if not reading:
+        return tree
+    match tree:
+        case dict():
+            return {
+                name: reading.get(value, value)
+                if name == "reference" and isinstance(value, str)
+                else rewritten(value, reading)
+                for name, value in tree.items()
+            }
+        case list():
+            return [rewritten(one, reading) for one in tree]
+        case _:
+            return tree

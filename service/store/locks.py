@@ -8,19 +8,16 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from fhir_mappings.model.json import Identity
-from fhir_mappings.parse.references import Condition
 from service.store.pool import Conn
 from service.store.transaction import lock_key
 
 
-def of_condition(tenant: UUID, space: UUID, condition: Condition) -> int:
-    """Return the lock of a conditional create or update: the same query, the same lock."""
-    return lock_key("condition", str(tenant), str(space), condition.rtype, condition.query)
+def of_token(tenant: UUID, space: UUID, token: str) -> int:
+    """Return the lock of what one index token names: an identifier, as a rule.
 
-
-def of_person(tenant: UUID, space: UUID, rtype: str, system: str, value: str) -> int:
-    """Return the lock of a person or body by one of its identifiers."""
-    return lock_key("person", str(tenant), str(space), rtype, system, value)
+    A conditional create and a person that comes without a condition take the same lock.
+    """
+    return lock_key("token", str(tenant), str(space), token)
 
 
 def of_identity(tenant: UUID, space: UUID, identity: Identity) -> int:

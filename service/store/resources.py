@@ -5,7 +5,7 @@ version in `resource_history`, in the same statement.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -14,10 +14,12 @@ import msgspec
 from asyncpg import Record
 
 from fhir_mappings.model.caller import NIL_SPACE
-from fhir_mappings.model.json import Held, Identity, Tree, decode
+from fhir_mappings.model.json import Held, Identity, Tree, decode, members
+from fhir_mappings.parse.bundle import Entry
 from fhir_mappings.parse.index import Indexed, index
+from fhir_mappings.parse.references import rewritten
 from fhir_mappings.parse.sameness import fingerprint
-from fhir_mappings.parse.splice import authored
+from fhir_mappings.parse.splice import authored, splice
 from fhir_mappings.problems import Code, Problem, Refused
 from service.store.pool import Conn
 from service.store.statements import sql
@@ -95,6 +97,39 @@ def made(
         fingerprint=fingerprint(tree, str),
         indexed=index(tree, space=space),
         referral=referral,
+    )
+
+
+def received(
+    space: UUID,
+    entry: Entry,
+    identity: Identity,
+    *,
+    version: int,
+    reading: Mapping[str, str],
+    said: bytes,
+    at: datetime,
+    referral: UUID | None = None,
+    address: str = "",
+) -> Write:
+    """Return the write of a resource as it came: its own bytes with the splice of DECISIONS 19.
+
+    `reading` says what its references become, `said` is its fingerprint, `address` where it
+    stands at the placer.
+    """
+    tree = members(rewritten(entry.tree, reading))
+    return Write(
+        identity=identity,
+        version=version,
+        text=splice(
+            entry.raw.decode(), rid=identity.rid, version=version, at=at, references=reading
+        ),
+        origin=RECEIVED,
+        digest=hashlib.sha256(entry.raw).digest(),
+        fingerprint=said,
+        indexed=index(tree, space=space),
+        referral=referral,
+        address=address,
     )
 
 
