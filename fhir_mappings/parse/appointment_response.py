@@ -9,7 +9,7 @@ from typing import Final
 
 from fhir_mappings.model.json import Tree, items, members, text
 from fhir_mappings.model.proposal import Answer, Answered
-from fhir_mappings.problems import Code, Problem, Refused, refuse_any
+from fhir_mappings.problems import Code, Problem, refuse_any
 
 _ANSWERS: Final = frozenset(answer.value for answer in Answer)
 

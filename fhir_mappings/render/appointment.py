@@ -10,9 +10,10 @@ from typing import Final
 import msgspec
 
 from fhir_mappings.model.json import Json, Tree, items, members, text
+from fhir_mappings.model.moment import clinic_time
 from fhir_mappings.model.proposal import Proposal, ProposalState
 from fhir_mappings.render.checked import checked
-from fhir_mappings.render.clock import instant_text, local_words, until_words
+from fhir_mappings.render.clock import instant_text, until_words
 from fhir_mappings.terms.systems import EXT_HOLD_EXPIRES, PARTICIPATION, SID_PROPOSAL
 
 _HELD: Final = " Held until "
@@ -140,7 +141,7 @@ def _unheld(tree: Tree) -> Tree:
 
 
 def _comment(offer: Offer) -> str:
-    said = local_words(offer.proposal.start, offer.zone)
+    said = clinic_time(offer.proposal.start, offer.zone)
     return f"{said}.{_HELD}{until_words(offer.proposal.expires, offer.zone)}."
 
 

@@ -1,39 +1,19 @@
-"""Times in words for a reader: by the clinic's clock, the zone named (UX §1.3)."""
+"""How an Appointment writes its times: to the second for programs, by the clinic's clock for people.
+
+`model.moment` writes what is stamped by our own clock, to the millisecond.
+"""
 
 from datetime import UTC, datetime
-from typing import Final
 from zoneinfo import ZoneInfo
 
-_MONTHS: Final = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
-
-def local_words(instant: datetime, zone: str) -> str:
-    """Say an instant as "09:30 on 3 December 2026, clinic time (America/New_York)"."""
-    there = instant.astimezone(ZoneInfo(zone))
-    month = _MONTHS[there.month - 1]
-    return f"{there:%H:%M} on {there.day} {month} {there.year}, clinic time ({zone})"
-
-
-def until_words(instant: datetime, zone: str) -> str:
-    """Say an instant as "28 November, 12:00 clinic time"."""
-    there = instant.astimezone(ZoneInfo(zone))
-    return f"{there.day} {_MONTHS[there.month - 1]}, {there:%H:%M} clinic time"
+def until_words(at: datetime, zone: str) -> str:
+    """Say a moment as "28 November, 12:00 clinic time"."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{local.day} {local:%B}, {local:%H:%M} clinic time"
 
 
 def instant_text(at: datetime) -> str:
-    """Write an instant as FHIR does, in UTC, with milliseconds only where there are any."""
+    """Write a moment as a FHIR instant in UTC, with milliseconds only where there are any."""
     spec = "milliseconds" if at.microsecond else "seconds"
     return at.astimezone(UTC).isoformat(timespec=spec).replace("+00:00", "Z")

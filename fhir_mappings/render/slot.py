@@ -1,9 +1,10 @@
 """A stored window as a Slot; its status is worked out at each read (PROTOCOL §6)."""
 
 from fhir_mappings.model.json import Tree
+from fhir_mappings.model.moment import clinic_time
 from fhir_mappings.model.window import SlotStatus, Window
 from fhir_mappings.render.checked import checked
-from fhir_mappings.render.clock import instant_text, local_words
+from fhir_mappings.render.clock import instant_text
 
 
 def slot(window: Window, status: SlotStatus, *, service: str, zone: str) -> Tree:
@@ -20,6 +21,6 @@ def slot(window: Window, status: SlotStatus, *, service: str, zone: str) -> Tree
             "status": status.value,
             "start": instant_text(window.start),
             "end": instant_text(window.end),
-            "comment": f"{local_words(window.start, zone)}.",
+            "comment": f"{clinic_time(window.start, zone)}.",
         }
     )

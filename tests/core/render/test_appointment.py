@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from fhir_mappings.model.json import Tree, items, text
+from fhir_mappings.model.moment import clinic_time
 from fhir_mappings.model.proposal import Proposal, ProposalState
 from fhir_mappings.model.window import Opening, SlotStatus, Window
 from fhir_mappings.render.appointment import Offer, appointment, described, moved
-from fhir_mappings.render.clock import local_words
 from fhir_mappings.render.slot import slot
 
 EXAMPLE = Path("tests/data/payloads/examples/06-appointment-proposed.json")
@@ -125,8 +125,8 @@ def test_a_slot_says_its_worked_out_status_and_its_local_time() -> None:
 
 
 def test_local_words_follow_the_clock_of_the_day() -> None:
-    summer = local_words(datetime(2026, 7, 1, 12, 0, tzinfo=UTC), "Europe/London")
-    winter = local_words(datetime(2026, 12, 1, 12, 0, tzinfo=UTC), "Europe/London")
+    summer = clinic_time(datetime(2026, 7, 1, 12, 0, tzinfo=UTC), "Europe/London")
+    winter = clinic_time(datetime(2026, 12, 1, 12, 0, tzinfo=UTC), "Europe/London")
 
     assert summer.startswith("13:00 on 1 July 2026")
     assert winter.startswith("12:00 on 1 December 2026")
