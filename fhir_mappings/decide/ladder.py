@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from fhir_mappings.decide.retry import told_to_wait
 from fhir_mappings.model.writeback import Away, PersonReason, Reply, Verdict, Way
 
 SEARCH_CACHE: Final = timedelta(seconds=65)
@@ -57,7 +58,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     as in `WriteBack`; a claim without a reference says that the server has it and not where.
     `searched`: this run has looked for all that has no reference; `honest`: that search can be
     trusted; `twins`: it found two of ours. `last` is the verdict on this run's last call that
-    did not give what it was made for, None when it did.
+    did not give what it was made for, None when it did; `pause` is how long its server asked to
+    be left alone.
     """
 
     wanted: tuple[str, ...]
@@ -70,6 +72,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     twins: bool = False
     conflicts: int = 0
     last: Verdict | None = None
+    pause: timedelta = timedelta(0)
     read: dict[str, Reading] = {}
 
     @property
@@ -145,6 +148,12 @@ def verdict(reply: Reply, *, not_supported: bool = False, sending: bool = False)
     return Verdict.LATER if said is Verdict.UNKNOWN and not sending else said
 
 
+def pause(reply: Reply, now: datetime) -> timedelta:
+    """Read how long a server asks to be left alone; nothing where it does not say."""
+    asked = None if isinstance(reply, Away) else told_to_wait(reply.retry_after, now)
+    return asked or timedelta(0)
+
+
 def next_step(known: Progress, now: datetime) -> Step:
     """Decide the next step; the same knowledge always gives the same step."""
     if known.last is not None:
@@ -165,9 +174,9 @@ def _after(known: Progress, last: Verdict) -> Step | None:
         case Verdict.DENIED:
             return Stop()
         case Verdict.LATER:
-            return Wait()
+            return Wait(least=known.pause)
         case Verdict.UNKNOWN:
-            return Wait(least=SEARCH_CACHE)
+            return Wait(least=max(SEARCH_CACHE, known.pause))
         case Verdict.CONFLICT if known.conflicts > 1:
             return Wait(least=SEARCH_CACHE)  # it says there is one, and its search does not know
         case Verdict.REFUSED | Verdict.ABSENT:

@@ -8,6 +8,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+import msgspec
+
+from fhir_mappings.model.writeback import PersonReason
+
 FIRST: Final = timedelta(seconds=2)  # L18
 MOST: Final = timedelta(minutes=15)  # L18
 RETRY_AFTER_LEAST: Final = timedelta(seconds=1)  # F19
@@ -43,20 +47,41 @@ def told_to_wait(retry_after: str, now: datetime) -> timedelta | None:
     return min(max(asked, RETRY_AFTER_LEAST), RETRY_AFTER_MOST)
 
 
-def next_try(
-    now: datetime,
-    wait: timedelta,
-    *,
-    give_up_at: datetime,
-) -> datetime | None:
-    """Say when to run again, or None when it is time for a person.
+class Again(msgspec.Struct, frozen=True, kw_only=True):
+    """A job runs again at this moment."""
 
-    The last try stands at `give_up_at` itself: a wait that reaches past it is cut, so that a
-    job always gets the whole time it was promised.
+    run_at: datetime
+
+
+class ToPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """A job waits for a person; `code` says why, from a closed set."""
+
+    code: str
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How long one job is tried: its attempts so far, and the random part of its next wait.
+
+    `first` and `most` are those of L18; `chance` is in [0, 1).
     """
-    if now >= give_up_at:
-        return None
-    return min(now + wait, give_up_at)
+
+    attempts: int
+    give_up_at: datetime
+    chance: float
+    first: timedelta = FIRST
+    most: timedelta = MOST
+
+
+def try_again(patience: Patience, now: datetime, *, least: timedelta) -> Again | ToPerson:
+    """Say when a job runs again, at least `least` from now, or that its time is over.
+
+    The last try stands at the end itself: a wait that reaches past it is cut, so that a job gets
+    the whole time it was promised.
+    """
+    if now >= patience.give_up_at:
+        return ToPerson(code=PersonReason.GAVE_UP.value)
+    wait = back_off(patience.attempts, patience.chance, first=patience.first, most=patience.most)
+    return Again(run_at=min(now + max(wait, least), patience.give_up_at))
 
 
 def _seconds(text: str) -> timedelta | None:

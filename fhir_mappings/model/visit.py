@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from fhir_mappings.model.json import Tree
+from fhir_mappings.model.json import Identity, Tree
 
 
 class VisitState(StrEnum):
@@ -65,3 +65,16 @@ class There(msgspec.Struct, frozen=True, kw_only=True):
     order: str
     order_identifier: tuple[str, str]
     named: dict[str, Tree]
+
+
+class Sought(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource of the placer as our space holds it, to be found at its own server.
+
+    `address` is where its message said that it stands there, empty where it did not say;
+    `systems` are the identifier systems that the placer registered for its type.
+    """
+
+    identity: Identity
+    tree: Tree
+    address: str
+    systems: tuple[str, ...]

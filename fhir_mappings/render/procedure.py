@@ -31,10 +31,21 @@ def identified(procedure: Tree, doses: tuple[Tree, ...], visit: UUID) -> tuple[T
 
 
 def identifier_of(tree: Tree) -> tuple[str, str]:
-    """Return system and value of the identifier of ours that a visit's resource carries."""
+    """Return system and value of our identifier on a visit's resource, empty where it has none."""
     ours = {SID_VISIT, SID_VISIT_DOSE}
     found = [one for one in items(tree.get("identifier")) if text(one, "system") in ours]
-    return text(found[0], "system"), text(found[0], "value")
+    return (text(found[0], "system"), text(found[0], "value")) if found else ("", "")
+
+
+def visit_of(tree: Tree) -> str:
+    """Return the id of the visit that one of its resources belongs to."""
+    return identifier_of(tree)[1].partition(".")[0]
+
+
+def dose_number(dose: Tree) -> int:
+    """Return which dose of its visit this is, from 1."""
+    number = identifier_of(dose)[1].rpartition(".")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def there(stored: tuple[Tree, ...], place: There, procedure: str) -> tuple[Tree, ...]:

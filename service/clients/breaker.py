@@ -6,6 +6,7 @@ of it closes or opens it again. It decides nothing about a delivery: jobs keep t
 """
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +18,25 @@ OPEN_FIRST: Final = timedelta(seconds=5)
 OPEN_MOST: Final = timedelta(minutes=1)
 STOPPED: Final = timedelta(minutes=5)
 """After a 401 or 403: an operator must act; until then one call in five minutes asks (F20)."""
+
+
+class Health(StrEnum):
+    """What a delivery showed of its placer's server, whatever became of the delivery."""
+
+    WORKED = "worked"
+    FAILED = "failed"
+    DENIED = "denied"
+
+
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker learns from one delivery: how the server is, how long it wants rest.
+
+    `outcome` is a word of a closed set for the log: done, again, needs-person.
+    """
+
+    outcome: str
+    health: Health = Health.WORKED
+    pause: timedelta = timedelta(0)
 
 
 class _State(msgspec.Struct):
@@ -36,20 +56,23 @@ class Breaker:
             placer for placer, state in self._states.items() if state.until and now < state.until
         )
 
-    def worked(self, placer: UUID) -> None:
-        """Note that a placer answered: it is there, whatever it said."""
-        self._states.pop(placer, None)
+    def note(self, placer: UUID, delivered: Delivered, now: datetime) -> None:
+        """Learn from one delivery."""
+        match delivered.health:
+            case Health.WORKED:
+                self._states.pop(placer, None)
+            case Health.FAILED:
+                self._failed(placer, now, delivered.pause)
+            case Health.DENIED:
+                state = self._states.setdefault(placer, _State())
+                state.until = now + STOPPED
 
-    def failed(self, placer: UUID, now: datetime) -> None:
-        """Note a call without an answer, or one with a server's fault."""
+    def _failed(self, placer: UUID, now: datetime, pause: timedelta) -> None:
         state = self._states.setdefault(placer, _State())
         state.failures += 1
+        wait = pause  # a server that names a time is left alone for it, at its first word (F19)
         if state.failures >= FAILURES:
             doubled = OPEN_FIRST * float(1 << min(state.failures - FAILURES, 10))
-            state.until = now + min(OPEN_MOST, doubled)
-
-    def stop(self, placer: UUID, now: datetime) -> None:
-        """Leave a placer alone that does not let us in; its jobs keep."""
-        state = self._states.setdefault(placer, _State())
-        state.failures += 1
-        state.until = now + STOPPED
+            wait = max(wait, min(OPEN_MOST, doubled))
+        if wait:
+            state.until = now + wait

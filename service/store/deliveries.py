@@ -10,10 +10,15 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
+from fhir_mappings.decide.retry import Again, ToPerson
 from fhir_mappings.model.referral import Case
 from service.store.outbox import JobKind
 from service.store.pool import Conn
 from service.store.statements import sql
+
+
+class LeaseLost(Exception):
+    """Another worker has the job: whatever this one does for it changes nothing."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,39 +62,53 @@ async def claim(
     return [_job(row, lease) for row in rows]
 
 
-async def keep(conn: Conn, job: Job, *, lease_seconds: float) -> bool:
-    """Make the lease last longer; False when another has taken it over."""
-    done = await conn.fetchval(sql("keep_lease"), job.tenant, job.id, job.lease, lease_seconds)
-    return bool(done)
+async def keep(conn: Conn, job: Job, *, lease_seconds: float) -> None:
+    """Make the lease last longer.
+
+    Raises:
+        LeaseLost: another has taken the job over.
+    """
+    _mine(await conn.fetchval(sql("keep_lease"), job.tenant, job.id, job.lease, lease_seconds))
 
 
-async def hold(conn: Conn, job: Job) -> bool:
-    """Lock the job for this transaction; False when the lease is not ours any more."""
-    return bool(await conn.fetchval(sql("hold_job"), job.tenant, job.id, job.lease))
+async def hold(conn: Conn, job: Job) -> None:
+    """Lock the job for this transaction: nothing is written for a job that is not ours.
+
+    Raises:
+        LeaseLost: another has taken the job over.
+    """
+    _mine(await conn.fetchval(sql("hold_job"), job.tenant, job.id, job.lease))
 
 
 async def complete(
     conn: Conn, job: Job, *, outcome: str, code: str = "", at: datetime, new_id: UUID
-) -> bool:
-    """Take a job off the outbox and keep what it did; False when the lease is lost."""
-    done = await conn.fetchval(
-        sql("complete_job"), job.tenant, job.id, job.lease, new_id, outcome, code, at
+) -> None:
+    """Take a job off the outbox and keep what it did.
+
+    Raises:
+        LeaseLost: another has taken the job over.
+    """
+    _mine(
+        await conn.fetchval(
+            sql("complete_job"), job.tenant, job.id, job.lease, new_id, outcome, code, at
+        )
     )
-    return bool(done)
 
 
-async def retry(conn: Conn, job: Job, *, run_at: datetime, code: str) -> bool:
-    """Give a job back for a later try; False when the lease is lost."""
-    done = await conn.fetchval(sql("retry_job"), job.tenant, job.id, job.lease, run_at, code)
-    return bool(done)
+async def put_back(
+    conn: Conn, job: Job, then: Again | ToPerson, *, code: str, at: datetime, new_id: UUID
+) -> None:
+    """Give a job back for a later try, or leave it to a person; `code` says why.
 
-
-async def hand_to_person(conn: Conn, job: Job, *, code: str, at: datetime, new_id: UUID) -> bool:
-    """Leave a job to a person, with why; False when the lease is lost."""
-    done = await conn.fetchval(
-        sql("hand_to_person"), job.tenant, job.id, job.lease, new_id, code, at
-    )
-    return bool(done)
+    Raises:
+        LeaseLost: another has taken the job over.
+    """
+    key = (job.tenant, job.id, job.lease)
+    match then:
+        case Again():
+            _mine(await conn.fetchval(sql("retry_job"), *key, then.run_at, code))
+        case ToPerson():
+            _mine(await conn.fetchval(sql("hand_to_person"), *key, new_id, then.code, at))
 
 
 async def waiting(conn: Conn, case: Case, kind: JobKind) -> UUID | None:
@@ -110,6 +129,11 @@ async def close(
 ) -> None:
     """End a job that waited for a person by that person's word."""
     await conn.execute(sql("close_job"), case.tenant, job, new_id, outcome, code, at)
+
+
+def _mine(done: object) -> None:
+    if not done:
+        raise LeaseLost
 
 
 def _job(row: Record, lease: UUID) -> Job:

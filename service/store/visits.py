@@ -95,10 +95,9 @@ async def of_appointment(conn: Conn, tenant: UUID, appointment: UUID) -> Recorde
     return _recorded(await conn.fetchrow(sql("visit_of_appointment"), tenant, appointment))
 
 
-async def of_procedure(conn: Conn, case: Case, rid: str) -> Recorded | None:
-    """Return the visit that a Procedure of ours records."""
-    row = await conn.fetchrow(sql("visit_of_procedure"), case.tenant, case.id, rid)
-    return _recorded(row)
+async def find(conn: Conn, tenant: UUID, visit: UUID) -> Recorded | None:
+    """Return a visit by its id."""
+    return _recorded(await conn.fetchrow(sql("find_visit"), tenant, visit))
 
 
 async def add(conn: Conn, case: Case, recorded: Recorded, *, person: UUID, at: datetime) -> None:
