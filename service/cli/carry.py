@@ -44,9 +44,10 @@ def carry_out(output: Output, work: Callable[[], Awaitable[Done]]) -> Done:
     except Unusable as unusable:
         output.fail(unusable.fault, unusable.repair, unusable.code)
     except Refused as refused:
-        rows = [(TABLE[one.code], one) for one in refused.problems]
-        fault = "\n".join(f"{row.sentence} {one.expression}".rstrip() for row, one in rows)
-        output.fail(fault, rows[0][0].repair)
+        told = [(TABLE[one.code], one.expression) for one in refused.problems]
+        faults = [f"{row.sentence} {at}".rstrip() for row, at in told]
+        repairs = dict.fromkeys(row.repair for row, _ in told)
+        output.fail("\n".join(faults), " ".join(repairs))
     except SchemaError as fault:
         output.fail(str(fault), "Run `tpi migrate status` to see where this database stands.")
     except (PostgresMissing, EmbeddedError, RoleError) as fault:

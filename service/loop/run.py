@@ -50,8 +50,6 @@ def clean_referral(telling: Telling) -> Finished:
     referred = _referred(telling, "clean-referral", "One")
     _stands(telling, referred, "accepted", "cleared")
     appointment = _booked(telling, referred)
-    there = steps.wait_at_placer(cast, referred, "booked")
-    telling.say(f"The Task at the EHR's own server says: {there.words}")
     expect("the patient arrives", steps.arrive(cast, appointment), 200)
     hold("arrived", seen=steps.progress(cast, referred).business, wanted="arrived")
     telling.say("The patient is early and is welcome: arrived, screened again for the day.")
@@ -76,6 +74,8 @@ def on_a_blood_thinner(telling: Telling) -> None:
         who="The reviewer approves, with what is done about it. ",
     )
     _booked(telling, referred)
+    there = steps.wait_at_placer(cast, referred, "booked")
+    telling.say(f"The Task at the EHR's own server says: {there.words}")
 
 
 def infected(telling: Telling) -> None:
@@ -109,7 +109,7 @@ def started_after_booking(telling: Telling) -> None:
     answer = cast.placer.post(text(started, "resourceType"), started)
     expect("the new medicine is taken in", answer, 201)
     telling.say("After the booking the EHR sends a new medicine of this patient.")
-    here = steps.wait_here(cast, referred, "in-review")
+    here = steps.wait_here(cast, referred, "in-review", "the new medicine stops it")
     hold("paused", seen=here.status, wanted="on-hold")
     hold("the booking stays", seen=steps.status_of(cast, appointment), wanted="booked")
     telling.say(f"Back to review, the booking kept: {here.words}")
@@ -239,7 +239,7 @@ def _performed(telling: Telling, referred: Referred, appointment: Tree, visit: s
 def _proven(telling: Telling, referred: Referred, visit: str) -> None:
     """Read at the placer's own server what the worker says it wrote there."""
     cast = telling.cast
-    steps.wait_here(cast, referred, "written-back")
+    steps.wait_here(cast, referred, "written-back", "the write-back is proven")
     found = steps.at_placer(cast, "Procedure", systems.SID_VISIT, visit)
     hold("one Procedure at the EHR", seen=len(found), wanted=1)
     hold("its status", seen=text(found[0], "status"), wanted="completed")

@@ -115,14 +115,14 @@ def wait_at_placer(cast: Cast, referred: Referred, business: str) -> Progress:
     return wait_for(f"the Task at the EHR says {business}", cast, look)
 
 
-def wait_here(cast: Cast, referred: Referred, business: str) -> Progress:
-    """Wait until the clinic's Task has come to a business status."""
+def wait_here(cast: Cast, referred: Referred, business: str, claim: str) -> Progress:
+    """Wait until the clinic's Task has come to a business status; `claim` says what for."""
 
     def look() -> Progress | None:
         here = progress(cast, referred)
         return here if here.business == business else None
 
-    return wait_for(f"the clinic's Task says {business}", cast, look)
+    return wait_for(f"{claim} (the clinic's Task says {business})", cast, look)
 
 
 def open_findings(cast: Cast, referred: Referred) -> list[Tree]:

@@ -1,0 +1,105 @@
+"""`tpi demo`: the loop in processes of their own, told over HTTP, ending by itself."""
+
+import signal
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from fhir_mappings.problems import Refused
+from service.cli.carry import settings_or_fail
+from service.cli.output import Exit, Output, Plain
+from service.cli.processes import NotStarted
+from service.cli.scene import Scene, scene
+from service.clients.server import Unreachable
+from service.deps import utc_now
+from service.loop.cast import PATIENCE_SECONDS, NotAsTold, Step, Telling
+from service.loop.report import write_story
+from service.loop.run import tell_all
+from service.store.embedded import EmbeddedError, PostgresMissing
+
+FOLDER = Path("build/demo")
+
+
+def demo(
+    *,
+    stay: Annotated[bool, typer.Option("--stay", help="Stay up after the stories.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where the story is left.")] = FOLDER,
+    name: Annotated[str, typer.Option(help="Names the databases.")] = "demo",
+    worker: Annotated[bool, typer.Option(hidden=True)] = True,
+    patience: Annotated[float, typer.Option(hidden=True)] = PATIENCE_SECONDS,
+    plain: Plain = False,
+) -> None:
+    """Tell one referral's way through the whole loop, on real parts.
+
+    tpi demo            ends by itself
+    tpi demo --stay     stays up for you to try
+    """
+    output = Output(plain=plain)
+    settings = settings_or_fail(output)
+    _stop_in_order()
+    output.say("Starting the clinic's doors, its worker, and a referring EHR …")
+    try:
+        with scene(
+            settings, name=name, folder=folder, worker=worker, patience_seconds=patience
+        ) as stands:
+            _play(stands, folder, output)
+            if stay:
+                _stay(stands, output)
+    except (NotStarted, EmbeddedError, PostgresMissing) as fault:
+        output.fail(str(fault), "Run `tpi doctor` for what is missing.", Exit.UNKNOWN)
+    except Refused as refused:
+        codes = ", ".join(one.code.value for one in refused.problems)
+        output.fail(f"The scene could not be set up: {codes}.", "Run `tpi doctor`.")
+
+
+def _play(stands: Scene, folder: Path, output: Output) -> None:
+    told: list[Telling] = []
+
+    def begin(title: str) -> None:
+        output.say(f"\n{title}", style="bold")
+
+    def hear(step: Step) -> None:
+        output.result("step", sentence=f"  ✓ {step.sentence}")
+
+    try:
+        told = tell_all(stands.cast, begin=begin, hear=hear)
+    except (NotAsTold, Unreachable) as fault:
+        logs = ", ".join(str(one.log) for one in stands.processes)
+        output.fail(f"  ✗ Not as told. {fault}", f"Look into {logs}.")
+    made = f"Told on {utc_now():%d %B %Y at %H:%M} UTC by `tpi demo`, over HTTP alone."
+    page = write_story(folder, told, made=made)
+    steps = sum(len(one.steps) for one in told)
+    output.say(
+        f"\nAll {steps} steps of {len(told)} stories are as told. Read them with every exchange:"
+        f" {page}"
+    )
+    output.say("Next: `tpi demo --stay` (or make dev) stays up and shows a first curl.")
+
+
+def _stay(stands: Scene, output: Output) -> None:
+    cast, tokens = stands.cast, stands.tokens
+    output.result("address", what="clinic", base=cast.placer.base)
+    output.result("address", what="ehr", base=stands.ehr.base)
+    output.result("token", who=cast.placer.who, token=tokens.placer)
+    output.result("token", who="clinician and reviewer", token=tokens.clinician)
+    output.result("token", who="scheduler", token=tokens.scheduler)
+    output.result("token", who=cast.ehr.who, token=stands.ehr.token)
+    output.say(
+        f"\ncurl -H 'Authorization: Bearer {tokens.placer}' {cast.placer.base}/Task\n"
+        "\nCtrl-C stops everything."
+    )
+    with suppress(KeyboardInterrupt):
+        signal.pause()
+    output.say("Stopping.")
+
+
+def _stop_in_order() -> None:
+    """Let SIGTERM end the command as Ctrl-C does, so that what was started is stopped."""
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, asked)
