@@ -83,7 +83,8 @@ class Cluster:
         self._check_home()
         with _opened(lock_of(self.data, "users")) as users:
             with locked(lock_of(self.data, "start")):
-                running = self._answering() or self._started()
+                able = replace(self, binaries=self._programs())
+                running = able._answering() or able._started()  # noqa: SLF001 - it is ourselves
                 fcntl.flock(users, fcntl.LOCK_SH)
             try:
                 yield running
@@ -102,12 +103,14 @@ class Cluster:
             )
 
     def _answering(self) -> Running | None:
-        """Return the server if it runs; clear what a killed one left."""
-        pid = self.data / "postmaster.pid"
-        if not pid.exists():
-            return None
+        """Return the server if it runs; clear what a killed one left.
+
+        PostgreSQL takes a pid file for its own as long as any process has that number: another
+        program after a restart, or a zombie whose parent still lives.
+        """
         if postmaster.owner_of(self.data) is None:
-            pid.unlink(missing_ok=True)  # its number may be another program's by now
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            (socket_dir(self.data) / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
             return None
         # its own word, since whoever started it may have had another TMPDIR
         directory = postmaster.socket_of(self.data) or socket_dir(self.data)
@@ -118,14 +121,13 @@ class Cluster:
 
         Directly after a kill -9 the old one's children may still hold its shared memory.
         """
-        programs = self._programs()
-        self._made(programs)
+        self._made()
         directory = socket_dir(self.data)
         self._own_socket(directory)
         until = time.monotonic() + _SHARED_MEMORY_SECONDS
         while True:
             mark = self.log.stat().st_size if self.log.exists() else 0
-            running = self._waited_for(directory, self._launch(programs, directory))
+            running = self._waited_for(directory, self._launch(directory))
             if running is not None:
                 return running
             told = self._log_since(mark)
@@ -157,26 +159,28 @@ class Cluster:
             part.rename(copy)
         return replace(self.binaries, folder=copy / package.name / "pginstall/bin")
 
-    def _made(self, programs: Binaries) -> None:
+    def _made(self) -> None:
         """Make the cluster if there is none: beside its place, so that half a one never counts."""
         version = self.data / "PG_VERSION"
         if version.exists():
             found = version.read_text().strip()
-            if found != str(programs.major):
+            if found != str(self.binaries.major):
                 raise EmbeddedError(
                     f"{self.data} was made by PostgreSQL {found} and these programs are"
-                    f" {programs.major}. `make clean` removes it; nothing but demo data is lost."
+                    f" {self.binaries.major}. `make clean` removes it and its demo data."
                 )
             return
         part = self.data.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         self.account.own_folder(part)
-        command = [programs.program("initdb"), "-D", str(part), "-U", OWNER]
+        command = [self.binaries.program("initdb"), "-D", str(part), "-U", OWNER]
         command += ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         made = self.account.run(command, errors=subprocess.STDOUT)
         if made.returncode != 0:
             hint = "" if Path("/proc/self/exe").exists() else " /proc is not mounted: mount it."
-            raise EmbeddedError(f"initdb ({programs.label}) failed: {_last(made.stdout)}{hint}")
+            raise EmbeddedError(
+                f"initdb ({self.binaries.label}) failed: {_last(made.stdout)}{hint}"
+            )
         part.rename(self.data)
 
     def _own_socket(self, directory: Path) -> None:
@@ -184,11 +188,11 @@ class Cluster:
             raise EmbeddedError(f"{directory} belongs to another user. Delete it, or set TMPDIR.")
         self.account.own_folder(directory)
 
-    def _launch(self, programs: Binaries, directory: Path) -> Callable[[], bool]:
+    def _launch(self, directory: Path) -> Callable[[], bool]:
         """Start the server and return what says whether it still lives."""
         options = ["listen_addresses=", f"unix_socket_directories={directory}"]
         options += ["unix_socket_permissions=0700", *(() if self.durable else _FAST)]
-        command = [programs.program("postgres"), "-D", str(self.data)]
+        command = [self.binaries.program("postgres"), "-D", str(self.data)]
         command += [part for option in options for part in ("-c", option)]
         with self.log.open("ab") as log:
             child = self.account.start(command, log=log)
