@@ -1,3 +1,0 @@
-SELECT id, proposal_id, state, procedure_rid, content
-  FROM visit
- WHERE tenant = $1 AND referral = $2 AND procedure_rid = $3
