@@ -3,6 +3,8 @@
 import typer
 
 from service.cli import clinic, keys, migrate, pack, placers
+from service.cli.demo import demo
+from service.cli.doctor import doctor
 
 app = typer.Typer(
     name="tpi",
@@ -18,6 +20,8 @@ for _name, _commands in {
     "pack": pack.app,
 }.items():
     app.add_typer(_commands, name=_name)
+app.command()(doctor)
+app.command()(demo)
 
 
 def main() -> None:
