@@ -112,10 +112,15 @@ def stamp_of(order: Tree) -> datetime | None:
 
 
 def identifiers_of(entry: Entry) -> tuple[tuple[str, str], ...]:
-    """Return system and value of the identifiers in use."""
+    """Return system and value of the identifiers in use of an entry."""
+    return identifiers_in(entry.tree)
+
+
+def identifiers_in(tree: Tree) -> tuple[tuple[str, str], ...]:
+    """Return system and value of the identifiers in use of a resource."""
     return tuple(
         (text(one, "system"), text(one, "value"))
-        for one in items(entry.tree.get("identifier"))
+        for one in items(tree.get("identifier"))
         if text(one, "system") and text(one, "value") and text(one, "use") != "old"
     )
 

@@ -3,12 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from asyncpg import Record
 
 from fhir_mappings.model.json import Identity, Tree
 from fhir_mappings.model.moment import clinic_time
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.story import Story, Told
+from fhir_mappings.problems import Code, Problem, Refused
+from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.render.detected_issue import finding_rid
 from fhir_mappings.render.task import task
 from service.store import outbox, resources
@@ -47,24 +50,55 @@ async def tell(
         )
 
 
+class Clinic(msgspec.Struct, frozen=True, kw_only=True):
+    """What the Task says of the clinic, and of the referral's last visit."""
+
+    name: str
+    zone: str
+    organization: str
+    procedure_rid: str | None
+    proof: str | None
+
+
+async def clinic(conn: Conn, case: Case) -> Clinic:
+    """Return the clinic that fulfils a referral, which may be about to be written."""
+    row = await conn.fetchrow(sql("clinic_of_referral"), case.tenant, case.id)
+    if row is None:
+        raise Refused(Problem(Code.NOT_FOUND))
+    return Clinic(**row)
+
+
+async def expect(conn: Conn, case: Case, *, version: int | None) -> None:
+    """Let a caller pass who names the Task's version, or none (If-Match).
+
+    Raises:
+        Refused: `stale` where the Task has another version by now.
+    """
+    if version is None:
+        return
+    identity = Identity(rtype="Task", rid=case.task_rid)
+    stored = await resources.find(conn, case.tenant, case.placer_id, identity)
+    if stored is None or stored.version != version:
+        raise Refused(Problem(Code.STALE))
+
+
 async def story(conn: Conn, case: Case, judged: Judged) -> Story:
     """Gather what the Task tells."""
-    clinic = await conn.fetchrow(sql("clinic_of_referral"), case.tenant, case.id)
+    own = await clinic(conn, case)
     rows = await conn.fetch(sql("appointments_of_referral"), case.tenant, case.id)
-    zone: str = clinic["zone"] if clinic else "UTC"
     living = [row for row in rows if row["state"] != "open"]
     return Story(
         case=case,
         order=await _order(conn, case),
         pushed=await _pushed(conn, case),
-        owner=clinic["organization"] if clinic else "",
-        owner_name=clinic["name"] if clinic else "",
+        owner=own.organization,
+        owner_name=own.name,
         open=judged.open,
         findings=tuple((finding_rid(case.id, one), one) for one in judged.screening.findings),
-        proposals=tuple(_told(row, zone) for row in rows if row["state"] == "open"),
-        appointment=_told(living[-1], zone) if living else None,
-        procedure=clinic["procedure_rid"] or "" if clinic else "",
-        proof=clinic["proof"] or "" if clinic else "",
+        proposals=tuple(_told(row, own.zone) for row in rows if row["state"] == "open"),
+        appointment=_told(living[-1], own.zone) if living else None,
+        procedure=own.procedure_rid or "",
+        proof=own.proof or "",
     )
 
 

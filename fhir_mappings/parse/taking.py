@@ -1,0 +1,125 @@
+"""A message that asks for a service, read as it stands in the placer's space.
+
+Pure: what the database met is an argument, ids are given. The same message read again with the
+identities of a standing referral says where each of its entries stands.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from fhir_mappings.model.json import Held, Identity, Tree, members, text
+from fhir_mappings.model.placer import Placer
+from fhir_mappings.model.referral import OrderKey
+from fhir_mappings.parse import identities, referral
+from fhir_mappings.parse.bundle import Entry, Method
+from fhir_mappings.parse.identities import Known
+from fhir_mappings.parse.references import rewrites, rewritten
+from fhir_mappings.parse.referral import Asked
+from fhir_mappings.problems import Code, Problem, refuse_any
+
+_PRIORITIES = frozenset({"routine", "urgent", "asap", "stat"})
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True):
+    """A message with the identity of each entry (by place) and its references as they are here."""
+
+    entries: tuple[Entry, ...]
+    asked: Asked
+    identities: Mapping[int, Identity]
+    reading: Mapping[int, Mapping[str, str]]
+    said: Mapping[int, bytes]
+    content: bytes
+    key: OrderKey
+    patient: Identity
+    sources: Mapping[int, str]
+
+    @property
+    def order(self) -> Identity:
+        """Return the identity of the order."""
+        return self.identities[self.asked.order.place]
+
+    @property
+    def brings_patient(self) -> Entry | None:
+        """Return the entry of the patient, where the message brings it."""
+        return next(
+            (one for one in self.entries if self.identities[one.place] == self.patient), None
+        )
+
+    def tree(self, entry: Entry) -> Tree:
+        """Return an entry's resource with its references as they are here."""
+        return members(rewritten(entry.tree, self.reading.get(entry.place, {})))
+
+    def held(self, entry: Entry, version: int) -> Held:
+        """Return what a screening reads of an entry."""
+        return Held(identity=self.identities[entry.place], version=version, tree=self.tree(entry))
+
+    @property
+    def stamp(self) -> datetime | None:
+        """Return the moment that orders versions of the order."""
+        return referral.stamp_of(self.asked.order.tree)
+
+    @property
+    def priority(self) -> str:
+        """Return the order's priority, routine where it says none."""
+        said = text(self.asked.order.tree, "priority")
+        return said if said in _PRIORITIES else "routine"
+
+    @property
+    def on_hold(self) -> bool:
+        """Tell whether the placer sent the order on hold."""
+        return text(self.asked.order.tree, "status") == "on-hold"
+
+
+def read(
+    entries: Sequence[Entry],
+    known: Known,
+    placer: Placer,
+    *,
+    base: str,
+    new_rid: Callable[[], str],
+    standing: Mapping[int, Identity] | None = None,
+) -> Read:
+    """Read a message.
+
+    Args:
+        entries: The transaction's entries; at least one is an order.
+        known: What its conditions and persons met.
+        placer: Who sent it: its base and identifier systems.
+        base: Our public base.
+        new_rid: Gives the id of a new resource.
+        standing: Identities of entries that the referral of this order holds already.
+
+    Raises:
+        Refused: every fault of the message, all at once.
+    """
+    asked = referral.asked(entries)
+    given, problems = identities.assign(entries, known, new_rid)
+    given |= standing or {}
+    reading, unread = rewrites(entries, given, known.single(), base=base)
+    problems += unread
+    problems += [
+        Problem(Code.NOT_SUPPORTED, f"Bundle.entry[{one.place}].request")
+        for one in entries
+        if one.method not in (Method.POST, Method.PUT)
+    ]
+    refuse_any(problems)
+    patient = referral.patient_of(asked.order, reading)
+    refuse_any(referral.subject_faults(entries, reading, patient))
+    said = referral.said(
+        entries, reading, given, lambda one: identities.is_stable(one, placer.systems)
+    )
+    return Read(
+        entries=tuple(entries),
+        asked=asked,
+        identities=given,
+        reading=reading,
+        said=said.each,
+        content=said.content,
+        key=referral.key_of(
+            asked.order, placer.systems, base=placer.base, said=said.each[asked.order.place]
+        ),
+        patient=patient,
+        sources={one.place: referral.source_of(one, placer.base) for one in entries},
+    )

@@ -1,0 +1,425 @@
+"""A placer's order is taken: stored exactly once, screened, answered entry by entry.
+
+One transaction: what the message meets is looked up, the patient's data are locked, screened with
+what came, and all of it is written by one statement. The same order again is a repeat; with other
+content it amends the referral. Source: PROTOCOL §4.2; DECISIONS 5.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from fhir_mappings.decide.screening import screen
+
+from fhir_mappings.decide.access import allow
+from fhir_mappings.decide.stages import taken
+from fhir_mappings.model.caller import Caller, Verb
+from fhir_mappings.model.finding import Action, Finding, Screening
+from fhir_mappings.model.json import Identity
+from fhir_mappings.model.placer import Placer
+from fhir_mappings.model.referral import Case, Channel
+from fhir_mappings.model.stage import DEAD, DONE, Stage
+from fhir_mappings.model.story import Story
+from fhir_mappings.parse import facts, identities, referral, taking
+from fhir_mappings.parse.bundle import Entry
+from fhir_mappings.parse.identities import Known, condition_of
+from fhir_mappings.parse.taking import Read
+from fhir_mappings.problems import Code, Problem, Refused
+from fhir_mappings.render.detected_issue import detected_issue, finding_rid
+from fhir_mappings.render.task import task
+from fhir_mappings.render.transaction_response import Done
+from service.deps import Deps
+from service.store import (
+    audit,
+    charts,
+    entries,
+    intake,
+    judging,
+    locks,
+    outbox,
+    placers,
+    referrals,
+    resources,
+    tasks,
+)
+from service.store.intake import Message
+from service.store.judging import Bench
+from service.store.pool import Conn
+from service.store.refused import Again
+from service.store.resources import Stored, Write
+from service.store.transaction import retried, transaction
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceiveReferral:
+    """A message that brings an order: its entries, the road, and the digest of its bytes."""
+
+    entries: tuple[Entry, ...]
+    channel: Channel
+    digest: bytes
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """What became of it; `done` is in the order of the entries."""
+
+    verdict: str  # "accepted", "duplicate", "amended" or "differs"
+    referral: UUID
+    task_rid: str
+    stage: Stage
+    order_place: int
+    done: tuple[Done, ...]
+    screening: Screening | None
+    open: tuple[Finding, ...]
+    places: Mapping[str, int]  # relative reference to the entry that brought it
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """One taking of a message: who, what, when, and the world it happens in."""
+
+    deps: Deps
+    caller: Caller
+    command: ReceiveReferral
+    placer: Placer
+    known: Known
+    now: datetime
+
+    @property
+    def tenant(self) -> UUID:
+        return self.caller.tenant
+
+    @property
+    def space(self) -> UUID:
+        return self.placer.id
+
+    @property
+    def bench(self) -> Bench:
+        return Bench(
+            pack=self.deps.pack, zone=self.caller.zone, at=self.now, new_id=self.deps.new_id
+        )
+
+    def read(self, standing: Mapping[int, Identity] | None = None) -> Read:
+        return taking.read(
+            self.command.entries,
+            self.known,
+            self.placer,
+            base=f"{self.deps.settings.public_url}/fhir",
+            new_rid=lambda: str(self.deps.new_id()),
+            standing=standing,
+        )
+
+    def message(self) -> Message:
+        command = self.command
+        return Message(
+            id=self.deps.new_id(),
+            channel=command.channel,
+            digest=command.digest,
+            size=command.size,
+        )
+
+
+@retried
+async def receive_referral(deps: Deps, caller: Caller, command: ReceiveReferral) -> Received:
+    """Take a placer's order and everything that came with it, exactly once.
+
+    Raises:
+        Refused: every fault of the message at once; `other-subject`, `older`, `too-late` against
+            a standing referral; `reserved` for an id that we made.
+    """
+    allow(caller, Verb.RECEIVE_REFERRAL)
+    referral.asked(command.entries)
+    now = deps.now()
+    async with transaction(deps.pool, tenant=caller.tenant, placer=caller.reach) as conn:
+        placer = await placers.find(conn, caller.tenant, _space(caller))
+        known = await intake.look(conn, caller.tenant, placer.id, command.entries, placer.systems)
+        work = _Work(deps=deps, caller=caller, command=command, placer=placer, known=known, now=now)
+        read = work.read()
+        case = await referrals.by_key(conn, caller.tenant, placer.id, read.key)
+        patient_rid = case.patient_rid if case else read.patient.rid
+        await locks.take(conn, [locks.of_patient(caller.tenant, placer.id, patient_rid)])
+        if case is None:
+            received = await _take(conn, work, read)
+        else:
+            received = await _again(conn, work, read, case)
+    deps.wake()
+    return received
+
+
+def _space(caller: Caller) -> UUID:
+    if caller.placer is None:
+        raise Refused(Problem(Code.ROLE, context=Verb.RECEIVE_REFERRAL))
+    return caller.placer
+
+
+# ---------------------------------------------------------------- a new order
+
+
+async def _take(conn: Conn, work: _Work, read: Read) -> Received:
+    """Screen the message with what the patient has here, and write all of it at once."""
+    standing = await entries.standing(conn, work.tenant, work.space, read)
+    about = await resources.of_patient(conn, work.tenant, work.space, read.patient.rid)
+    if read.brings_patient is None and read.patient not in {one.identity for one in about}:
+        raise Refused(Problem(Code.SUBJECT_NOT_FOUND, f"{read.asked.order.at}.subject"))
+    case_id = work.deps.new_id()
+    writes, done = entries.writes(
+        read, work.known, standing, space=work.space, referral=case_id, at=work.now
+    )
+    held = {one.identity: one.held for one in (*about, *standing.values()) if not one.deleted}
+    held |= {
+        read.identities[entry.place]: read.held(entry, one.version)
+        for entry, one in zip(read.entries, done, strict=True)
+        if one.created or read.identities[entry.place] in {w.identity for w in writes}
+    }
+    chart = charts.assemble(held.values(), order=read.order, patient_rid=read.patient.rid)
+    bench = work.bench
+    screening = screen(
+        facts.read(chart, bench.pack), bench.pack, day=bench.day, planned=None, variant=None
+    )
+    case = _case(work, read, screening, case_id)
+    written = await intake.add_referral(
+        conn,
+        case,
+        message=work.message(),
+        writes=[*writes, *await _ours(conn, work, read, case, screening)],
+        screening=screening,
+        inputs=charts.inputs(
+            chart, variant=screening.variant, planned=screening.planned, day=screening.day
+        ),
+        ids=(work.deps.new_id(), work.deps.new_id(), work.deps.new_id()),
+        actor=audit.actor(work.caller),
+        at=work.now,
+    )
+    if not written:
+        raise Again
+    if about:
+        await _rescreen_others(conn, work, case)
+    return _received("accepted", case, read, done, screening)
+
+
+def _case(work: _Work, read: Read, screening: Screening, case_id: UUID) -> Case:
+    stage = taken(screening.outcome, on_hold=read.on_hold)
+    pushed = read.asked.task
+    return Case(
+        id=case_id,
+        tenant=work.tenant,
+        placer_id=work.space,
+        order_system=read.key.system,
+        order_value=read.key.value,
+        order_rid=read.order.rid,
+        patient_rid=read.patient.rid,
+        task_rid=read.identities[pushed.place].rid if pushed else str(case_id),
+        stage=stage,
+        stage_since=work.now,
+        outcome=screening.outcome,
+        priority=read.priority,
+        accepted_once=stage is Stage.CLEARED,
+        booked_once=False,
+        partly=False,
+        planned_date=None,
+        variant="",
+        received_at=work.now,
+        due_at=None,
+        question="",
+        reason="",
+        rounds=0,
+        content=read.content,
+        stamp=read.stamp,
+        version=1,
+    )
+
+
+async def _ours(
+    conn: Conn, work: _Work, read: Read, case: Case, screening: Screening
+) -> list[Write]:
+    """Return the DetectedIssues and the coordination Task of a new referral."""
+    clinic = await tasks.clinic(conn, case)
+    found = [(finding_rid(case.id, one), one) for one in screening.findings]
+    pushed = read.asked.task
+    story = Story(
+        case=case,
+        order=read.tree(read.asked.order),
+        pushed=read.tree(pushed) if pushed else None,
+        owner=clinic.organization,
+        owner_name=clinic.name,
+        open=_gating(screening),
+        findings=tuple(found),
+    )
+    trees = [
+        (
+            Identity(rtype="DetectedIssue", rid=rid),
+            detected_issue(case, screening, one, at=work.now, reviews=()),
+        )
+        for rid, one in found
+    ]
+    trees.append((Identity(rtype="Task", rid=case.task_rid), task(story, at=work.now)))
+    return [
+        resources.made(work.space, identity, tree, version=1, at=work.now, referral=case.id)
+        for identity, tree in trees
+    ]
+
+
+async def _rescreen_others(conn: Conn, work: _Work, case: Case) -> None:
+    """Ask for a new screening of the patient's other referrals: what came counts there too."""
+    others = await referrals.living_of_patient(conn, work.tenant, work.space, case.patient_rid)
+    for other in others:
+        if other != case.id:
+            job = work.deps.new_id()
+            await outbox.add(
+                conn,
+                await referrals.find(conn, work.tenant, other),
+                outbox.JobKind.RESCREEN,
+                f"rescreen:{other}:{job}",
+                at=work.now,
+                new_id=job,
+            )
+
+
+# ---------------------------------------------------------------- the order is held already
+
+
+async def _again(conn: Conn, work: _Work, first: Read, case: Case) -> Received:
+    """Answer a repeat, or amend: nothing is left out silently, omission never clears."""
+    held = [
+        one
+        for rtype in sorted({entry.rtype for entry in work.command.entries})
+        for one in await resources.of_referral(conn, work.tenant, case.id, rtype)
+    ]
+    read = work.read(_recognised(work, first, case, held))
+    await _same_patient(conn, work, read, case)
+    if read.content == case.content:
+        return await _repeat(conn, work, read, case)
+    _may_amend(read, case)
+    return await _amend(conn, work, read, case)
+
+
+def _recognised(
+    work: _Work, first: Read, case: Case, held: Sequence[Stored]
+) -> dict[int, Identity]:
+    """Say which entries stand already: the order and the Task by the referral, others by sight."""
+    own = {first.asked.order.place: Identity(rtype="ServiceRequest", rid=case.order_rid)}
+    if first.asked.task:
+        own[first.asked.task.place] = Identity(rtype="Task", rid=case.task_rid)
+    loose = [
+        one
+        for one in work.command.entries
+        if one.place not in own and not identities.is_stable(one, work.placer.systems)
+    ]
+    known = [
+        identities.Held(
+            identity=one.identity,
+            fingerprint=one.fingerprint,
+            identifiers=frozenset(referral.identifiers_in(one.tree)),
+        )
+        for one in held
+        if one.identity not in own.values()
+    ]
+    return own | identities.recognised(loose, first.said, known, referral.identifiers_of)
+
+
+async def _same_patient(conn: Conn, work: _Work, read: Read, case: Case) -> None:
+    """Refuse an order that we hold for somebody else (PROTOCOL §4.1, "same patient")."""
+    if read.patient.rid == case.patient_rid:
+        return
+    entry = read.brings_patient
+    identity = Identity(rtype="Patient", rid=case.patient_rid)
+    ours = await resources.find(conn, work.tenant, work.space, identity)
+    theirs = await resources.find(conn, work.tenant, work.space, read.patient)
+    shown = referral.identifiers_of(entry) if entry else ()
+    if theirs is not None:
+        shown = referral.identifiers_in(theirs.tree)
+    if ours is None or not set(shown) & set(referral.identifiers_in(ours.tree)):
+        raise Refused(Problem(Code.OTHER_SUBJECT, f"{read.asked.order.at}.subject"))
+
+
+def _may_amend(read: Read, case: Case) -> None:
+    at = read.asked.order.at
+    if case.stage in DEAD | DONE:
+        raise Refused(Problem(Code.TOO_LATE, at, case.stage.value))
+    if read.stamp and case.stamp and read.stamp < case.stamp:
+        raise Refused(Problem(Code.OLDER, at))
+
+
+async def _repeat(conn: Conn, work: _Work, read: Read, case: Case) -> Received:
+    standing = await entries.standing(conn, work.tenant, work.space, read)
+    done = tuple(entries.done_standing(read, entry, standing) for entry in read.entries)
+    await intake.add_message(
+        conn,
+        work.tenant,
+        work.space,
+        work.message(),
+        verdict="duplicate",
+        referral=case.id,
+        at=work.now,
+    )
+    return _received("duplicate", case, read, done, None)
+
+
+async def _amend(conn: Conn, work: _Work, read: Read, case: Case) -> Received:
+    standing = await entries.standing(conn, work.tenant, work.space, read)
+    writes, done = entries.writes(
+        read, work.known, standing, space=work.space, referral=case.id, at=work.now
+    )
+    writes = [one for one in writes if one.identity.rtype != "Task"]
+    await resources.write(conn, work.tenant, work.space, writes, at=work.now)
+    judged = await judging.judge(conn, case, work.bench)
+    moved = await judging.settle(conn, case, judged, work.bench)
+    moved = await referrals.move(
+        conn,
+        moved,
+        moved.stage,
+        at=work.now,
+        content=read.content,
+        stamp=read.stamp or case.stamp,
+        priority=read.priority,
+    )
+    await tasks.tell(conn, moved, at=work.now, new_id=work.deps.new_id(), judged=judged)
+    await intake.add_message(
+        conn,
+        work.tenant,
+        work.space,
+        work.message(),
+        verdict="amended",
+        referral=case.id,
+        at=work.now,
+    )
+    await audit.add(
+        conn,
+        work.caller,
+        Verb.AMEND_REFERRAL,
+        placer=work.space,
+        referral=case.id,
+        what=moved.stage.value,
+        at=work.now,
+        new_id=work.deps.new_id(),
+    )
+    await _rescreen_others(conn, work, case)
+    ignored = condition_of(read.asked.order) is not None
+    verdict = "differs" if ignored else "amended"
+    return _received(verdict, moved, read, done, judged.screening)
+
+
+# ---------------------------------------------------------------- the answer
+
+
+def _gating(screening: Screening) -> tuple[Finding, ...]:
+    found = [one for one in screening.findings if one.action is not Action.INFO]
+    return tuple(sorted(found, key=lambda one: (-one.action.weight, one.rule)))
+
+
+def _received(
+    verdict: str, case: Case, read: Read, done: tuple[Done, ...], screening: Screening | None
+) -> Received:
+    return Received(
+        verdict=verdict,
+        referral=case.id,
+        task_rid=case.task_rid,
+        stage=case.stage,
+        order_place=read.asked.order.place,
+        done=done,
+        screening=screening,
+        open=_gating(screening) if screening else (),
+        places={str(read.identities[one.place]): one.place for one in read.entries},
+    )
