@@ -8,19 +8,22 @@ from typing import Annotated
 
 import typer
 
+from fhir_mappings.model.json import encode
 from fhir_mappings.problems import Refused
 from service.cli.carry import settings_or_fail
 from service.cli.output import Exit, Output, Plain
 from service.cli.processes import NotStarted
-from service.cli.scene import Scene, scene
+from service.cli.scene import Scene, keep_secret, scene
 from service.clients.server import Unreachable
 from service.deps import utc_now
 from service.loop.cast import PATIENCE_SECONDS, NotAsTold, Step, Telling
+from service.loop.payloads import payload
 from service.loop.report import write_story
 from service.loop.run import tell_all
 from service.store.embedded import EmbeddedError, PostgresMissing
 
 FOLDER = Path("build/demo")
+TO_TRY = ("clean-referral", "anticoagulated-referral", "unreadable-medication-referral")
 
 
 def demo(
@@ -47,7 +50,7 @@ def demo(
         ) as stands:
             _play(stands, folder, output)
             if stay:
-                _stay(stands, output)
+                _stay(stands, folder, output)
     except (NotStarted, EmbeddedError, PostgresMissing) as fault:
         output.fail(str(fault), "Run `tpi doctor` for what is missing.", Exit.UNKNOWN)
     except Refused as refused:
@@ -79,7 +82,7 @@ def _play(stands: Scene, folder: Path, output: Output) -> None:
     output.say("Next: `tpi demo --stay` (or make dev) stays up and shows a first curl.")
 
 
-def _stay(stands: Scene, output: Output) -> None:
+def _stay(stands: Scene, folder: Path, output: Output) -> None:
     cast, tokens = stands.cast, stands.tokens
     output.result("address", what="clinic", base=cast.placer.base)
     output.result("address", what="ehr", base=stands.ehr.base)
@@ -87,13 +90,37 @@ def _stay(stands: Scene, output: Output) -> None:
     output.result("token", who="clinician and reviewer", token=tokens.clinician)
     output.result("token", who="scheduler", token=tokens.scheduler)
     output.result("token", who=cast.ehr.who, token=stands.ehr.token)
+    environment = leave_to_try(stands, folder)
     output.say(
-        f"\ncurl -H 'Authorization: Bearer {tokens.placer}' {cast.placer.base}/Task\n"
+        f"\nIn another terminal:\n\n. {environment}\n"
+        'curl -sS "$CLINIC" -H "Authorization: Bearer $PLACER" \\\n'
+        f"  -H 'Content-Type: application/fhir+json' -d @{folder}/try/clean-referral.json\n"
         "\nCtrl-C stops everything."
     )
     with suppress(KeyboardInterrupt):
         signal.pause()
     output.say("Stopping.")
+
+
+def leave_to_try(stands: Scene, folder: Path) -> Path:
+    """Leave referrals of today that nobody has sent, and the addresses and tokens for a shell."""
+    cast, tokens, tried = stands.cast, stands.tokens, folder / "try"
+    tried.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(TO_TRY, start=1):
+        values = {
+            "mrn": f"MRN-{cast.run}-try-{number}",
+            "order": f"ORD-{cast.run}-try-{number}",
+            "family": f"Muster-Try-{number}",
+        }
+        bundle = payload(name, cast.now().date(), values)
+        (tried / f"{name}.json").write_bytes(encode(bundle))
+    environment = folder / "env"
+    keep_secret(
+        environment,
+        f"export CLINIC={cast.placer.base} PLACER={tokens.placer} CLINICIAN={tokens.clinician}"
+        f" SCHEDULER={tokens.scheduler} EHR={stands.ehr.base} EHR_TOKEN={stands.ehr.token}\n",
+    )
+    return environment
 
 
 def _stop_in_order() -> None:

@@ -116,7 +116,7 @@ def scene(
 def _sandbox(stack: ExitStack, name: str, folder: Path) -> tuple[Ehr, Process]:
     port, token = free_port(), secrets.token_urlsafe(_TOKEN_BYTES)
     told = folder / "sandbox.token"
-    _keep_secret(told, token)
+    keep_secret(told, token)
     arguments = ["sandbox", "--fresh", "--port", str(port), "--token-file", str(told)]
     arguments += ["--database", f"tpi_{name}_ehr"]
     process = Process("sandbox", arguments, environment={"TPI_OPS_PORT": "0"}, folder=folder)
@@ -126,7 +126,8 @@ def _sandbox(stack: ExitStack, name: str, folder: Path) -> tuple[Ehr, Process]:
     return ehr, process
 
 
-def _keep_secret(file: Path, token: str) -> None:
+def keep_secret(file: Path, token: str) -> None:
+    """Write a file that only this account may read."""
     with contextlib.suppress(FileNotFoundError):
         file.unlink()
     file.touch(mode=0o600)
@@ -150,7 +151,7 @@ async def _set_up(settings: Settings, urls: Urls, ehr: Ehr, folder: Path) -> tup
     await bring_up(urls)
     clinic = payload("clinic", utc_now().date())
     told = (folder / "ehr.token").absolute()
-    _keep_secret(told, ehr.token)
+    keep_secret(told, ehr.token)
     async with open_owner_deps(settings, url=urls.owner) as deps:
         tenant = (await apply_clinic(deps, ApplyClinic(body=encode(clinic)))).tenant
         caller = service_caller(tenant.id, tenant.zone)
