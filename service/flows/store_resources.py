@@ -29,6 +29,8 @@ from service.store.refused import Again
 from service.store.resources import Stored, Write
 from service.store.transaction import retried, transaction
 
+__all__ = ["Done", "StoreResources", "store_resources"]
+
 _NEIGHBOURS: Final = frozenset({"Medication"})
 """Types that are about no patient and carry facts for those who refer to them."""
 
@@ -107,7 +109,11 @@ def _locks(tenant: UUID, space: UUID, entries: Sequence[Entry], planned: Plan) -
     named = {one.identity for one in planned.writes}
     named |= {one for entry in entries if (one := plans.named(entry))}
     return [
-        *(locks.of_condition(tenant, space, one) for one in conditions_of(entries)),
+        *(
+            locks.of_token(tenant, space, token)
+            for one in conditions_of(entries)
+            for token in conditions.tokens(one, space)
+        ),
         *(locks.of_identity(tenant, space, one) for one in named),
         *(locks.of_patient(tenant, space, one) for one in planned.patients),
     ]

@@ -4,11 +4,9 @@ import asyncio
 import re
 from collections.abc import Mapping
 from time import monotonic
-from traceback import extract_tb
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
-import structlog
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -16,10 +14,12 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.handlers import route as handled
 
+from fhir_mappings.parse.guard import Limits
 from fhir_mappings.problems import Refused
 from service.deps import Deps
 from service.http.entry import Entry
-from service.http.exchange import BASE_PATH, FHIR_JSON, Act, Answer, Ask, Open, Route
+from service.http.exchange import FHIR_JSON, Act, Answer, Ask, Open, Route
+from service.http.fhir import OPEN as FHIR_OPEN
 from service.http.fhir import ROUTES as FHIR_ROUTES
 from service.http.identity import Identity
 from service.http.inject import Injected
@@ -28,6 +28,8 @@ from service.http.ops import OPEN as OPS
 from service.http.problems import Fault, Turned, refused, turned
 from service.http.smart import OPEN as SMART
 from service.http.staff import ROUTES as STAFF_ROUTES
+from service.log import logger
+from service.settings import Settings
 
 Asked: TypeAlias = Request[Any, Any, State]
 
@@ -39,7 +41,7 @@ FRAMEWORK: Final = {
 }
 """What Litestar itself refuses; anything else of its own is our fault."""
 
-log: Final = structlog.stdlib.get_logger()
+log: Final = logger()
 
 
 def make_app(deps: Deps) -> Litestar:
@@ -48,7 +50,7 @@ def make_app(deps: Deps) -> Litestar:
     app = Litestar(
         route_handlers=[
             *(_guarded(one, gate) for one in (*FHIR_ROUTES, *STAFF_ROUTES)),
-            *(_open(one) for one in (*SMART, *OPS)),
+            *(_open(one) for one in (*FHIR_OPEN, *SMART, *OPS)),
         ],
         dependencies={"deps": Provide(lambda: deps, sync_to_thread=False, use_cache=True)},
         exception_handlers={
@@ -66,6 +68,22 @@ def make_app(deps: Deps) -> Litestar:
     return app
 
 
+def limits_of(settings: Settings) -> Limits:
+    """Return what one body may hold, as this service is set up (SECURITY §8)."""
+    return Limits(
+        body_bytes=settings.body_bytes,
+        containers=settings.json_containers,
+        commas=settings.json_commas,
+        entries=settings.bundle_entries,
+        depth=settings.json_depth,
+        text_bytes=settings.text_bytes,
+        digits=settings.number_digits,
+        items=settings.array_items,
+        attachment_bytes=settings.attachment_bytes,
+        attachments=settings.attachments,
+    )
+
+
 class _Gate:
     """What stands between a route and its door: who asks, how fast, and for how long."""
 
@@ -73,7 +91,8 @@ class _Gate:
         settings = deps.settings
         self._identity = Identity(deps, monotonic)
         self._budgets = Budgets(settings.client_rate_per_second, settings.client_burst, monotonic)
-        self._base = settings.public_url + BASE_PATH
+        self._base = settings.fhir_base
+        self._limits = limits_of(settings)
         self._seconds = settings.request_seconds
         self._running: set[asyncio.Task[Answer]] = set()
 
@@ -100,6 +119,7 @@ class _Gate:
             query=tuple(parse_qsl(request.url.query, keep_blank_values=True)),
             headers=headers,
             body=body,
+            limits=self._limits,
         )
 
     async def run(self, act: Act, deps: Deps, ask: Ask) -> Answer:
@@ -170,7 +190,5 @@ def _on_framework(_: Asked, fault: HTTPException) -> Response[bytes]:
 
 
 def _on_bug(_: Asked, fault: Exception) -> Response[bytes]:
-    # class and frames only: the text of an exception may hold what a patient's resource says
-    frames = [f"{one.name}:{one.lineno}" for one in extract_tb(fault.__traceback__)][-8:]
-    log.error("request.failed", problem=type(fault).__name__, frames=frames)
+    log.error("request.failed", exc_info=fault)
     return _response(turned(Fault.OURS))

@@ -12,13 +12,13 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
-import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from service.http.exchange import FHIR_JSON, Answer
 from service.http.problems import Fault, Turned, turned
+from service.log import logger
 from service.settings import Settings
 
 ADDRESS_BYTES: Final = 8 * 1024  # L26
@@ -32,7 +32,7 @@ FORM_TYPES: Final = frozenset({"application/x-www-form-urlencoded"})
 ACCEPTED: Final = JSON_TYPES | {"*/*", "application/*", "json"}
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
-log: Final = structlog.stdlib.get_logger()
+log: Final = logger()
 
 
 class Entry:

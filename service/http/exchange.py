@@ -52,6 +52,7 @@ class Ask:
     query: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes = b""
+    limits: guard.Limits = field(default_factory=guard.Limits)
 
     def part(self, name: str) -> str:
         """Return a parameter of the path."""
@@ -68,7 +69,7 @@ class Ask:
         Raises:
             Refused: every fault the JSON guard tells.
         """
-        return guard.read(self.body)
+        return guard.read(self.body, self.limits)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,8 @@ from service.store import resources
 from service.store.resources import Stored
 from service.store.transaction import transaction
 
+__all__ = ["Stored", "instance"]
+
 
 async def instance(
     deps: Deps,

@@ -25,6 +25,13 @@ class Interaction(StrEnum):
     SEARCH = "search-type"
 
 
+class SystemInteraction(StrEnum):
+    """What can be done with the base itself."""
+
+    TRANSACTION = "transaction"
+    BATCH = "batch"
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One type: what a placer may do with it, and what staff may write."""
 
@@ -106,10 +113,13 @@ SERVED: Final[Mapping[str, Row]] = MappingProxyType(
         "Appointment": _row("rhs", versioned_update=True),
         "AppointmentResponse": _row("rhs", versioned_update=True),
         "DetectedIssue": _row("rhs"),
-        **dict.fromkeys(("HealthcareService", "Schedule", "Slot"), _row("rs")),
+        **dict.fromkeys(("HealthcareService", "Schedule"), _row("rs")),
         "Provenance": _row("rs"),
     }
 )
 
 INSIDE_ONLY: Final = frozenset({"Bundle", "Parameters", "MessageHeader", "OperationOutcome"})
 """Types that are carried and never stored by themselves."""
+
+SYSTEM: Final = (SystemInteraction.TRANSACTION, SystemInteraction.BATCH)
+"""What the base itself takes."""
