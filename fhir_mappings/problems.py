@@ -108,6 +108,7 @@ class Code(StrEnum):
     BAD_WINDOW = "bad-window"
     BAD_DATE = "bad-date"
     REASON_NEEDED = "reason-needed"
+    OVERRIDE_NEEDED = "override-needed"
     ANSWER_FORM = "answer-form"
     VISIT_FORM = "visit-form"
     PACK = "pack"
@@ -453,6 +454,12 @@ TABLE: Final[Mapping[Code, Row]] = MappingProxyType(
         Code.BAD_DATE: Row(_U, "business-rule", "The day does not fit.", "Correct the day."),
         Code.REASON_NEEDED: Row(
             _U, "required", "This decision needs a reason in words.", "Add reason.text."
+        ),
+        Code.OVERRIDE_NEEDED: Row(
+            _U,
+            "business-rule",
+            "This finding blocks: approving it does not lift it.",
+            "A clinician overrides it with a reason, or the referral is deferred or declined.",
         ),
         Code.ANSWER_FORM: Row(
             _U,
