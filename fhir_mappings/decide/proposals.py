@@ -10,11 +10,8 @@ from typing import Final
 
 from fhir_mappings.decide.windows import local
 from fhir_mappings.model.proposal import Answer, Answered, Policy, Proposal, ProposalState
-from fhir_mappings.model.window import Window
+from fhir_mappings.model.window import Span
 from fhir_mappings.problems import Code, Problem, Refused
-
-OPEN_AT_MOST: Final = 3
-"""Proposals open per referral (SECURITY L19)."""
 
 ROUNDS_AT_MOST: Final = 3
 """How often the policy proposes by itself before a person must look (PROTOCOL §6)."""
@@ -52,15 +49,15 @@ def near(start: datetime, now: datetime, *, lead: timedelta) -> bool:
     return start - lead <= now
 
 
-def suits(window: Window, chosen: Iterable[Window], policy: Policy, zone: str) -> bool:
-    """Tell whether a policy would offer a window beside those chosen already.
+def suits(span: Span, chosen: Iterable[Span], policy: Policy, zone: str) -> bool:
+    """Tell whether a policy would offer a window's time beside those chosen already.
 
     No two at the same time; `spread` takes one a clinic day.
     """
     for other in chosen:
-        if window.span.overlaps(other.span):
+        if span.overlaps(other):
             return False
-        if policy is Policy.SPREAD and _day(window, zone) == _day(other, zone):
+        if policy is Policy.SPREAD and _day(span, zone) == _day(other, zone):
             return False
     return True
 
@@ -102,10 +99,10 @@ def effect(
     raise Refused(Problem(code, "AppointmentResponse.appointment", proposal.state.value))
 
 
-def places(proposals: Sequence[Proposal]) -> int:
-    """Say how many more proposals a referral may have open."""
+def places(proposals: Sequence[Proposal], most: int) -> int:
+    """Say how many more proposals a referral may have open, of `most` (SECURITY L19)."""
     standing = sum(one.state is ProposalState.OPEN for one in proposals)
-    return max(OPEN_AT_MOST - standing, 0)
+    return max(most - standing, 0)
 
 
 def _first(proposal: Proposal, answered: Answered, now: datetime) -> Effect:
@@ -147,5 +144,5 @@ def _agrees(state: ProposalState, answer: Answer) -> bool:
     }
 
 
-def _day(window: Window, zone: str) -> date:
-    return local(window.start, zone).date()
+def _day(span: Span, zone: str) -> date:
+    return local(span.start, zone).date()

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from fhir_mappings.model.window import Span
+
 
 class Policy(StrEnum):
     """How windows are chosen where nobody names them (PROTOCOL §2.3)."""
@@ -58,6 +60,11 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     made_at: datetime
     answer_rid: str = ""
     replaces: UUID | None = None
+
+    @property
+    def span(self) -> Span:
+        """Return its time without the buffer."""
+        return Span(start=self.start, end=self.end)
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""How an Appointment writes its times: to the second for programs, by the clinic's clock for people.
+"""How an Appointment writes its times: to the second for programs, by the clinic's clock for us.
 
 `model.moment` writes what is stamped by our own clock, to the millisecond.
 """

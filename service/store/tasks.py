@@ -11,7 +11,6 @@ from fhir_mappings.model.moment import clinic_time
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.story import Story, Told
 from fhir_mappings.problems import Code, Problem, Refused
-from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.render.detected_issue import finding_rid
 from fhir_mappings.render.task import task
 from service.store import outbox, resources

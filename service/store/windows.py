@@ -2,15 +2,21 @@
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from asyncpg import Record
 
 from fhir_mappings.decide.windows import Cut, Recut, cut, recut
+from fhir_mappings.model.moment import clinic_time
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.window import Opening, Schedule, Span, Window
+from fhir_mappings.problems import Code, Problem
 from service.store.pool import Conn
 from service.store.statements import sql
+
+_NEXT: Final = 3
+_AHEAD: Final = timedelta(days=731)  # no planning horizon is longer
 
 
 async def cut_again(
@@ -56,6 +62,17 @@ async def free(
     """Return open windows in [start, end) that nothing living stands over, the earliest first."""
     rows = await conn.fetch(sql("free_windows"), start, end, at, most)
     return [_window(row) for row in rows]
+
+
+async def next_free(
+    conn: Conn, *, at: datetime, zone: str, most: int = _NEXT
+) -> tuple[Problem, ...]:
+    """Name the next free windows, to stand beside a refusal; their days are not screened yet."""
+    found = await free(conn, start=at, end=at + _AHEAD, at=at, most=most)
+    return tuple(
+        Problem(Code.NEXT_FREE, context=f"Slot/{one.id}, {clinic_time(one.start, zone)}")
+        for one in found
+    )
 
 
 async def of_span(conn: Conn, tenant: UUID, span: Span, practitioner: str) -> list[Window]:

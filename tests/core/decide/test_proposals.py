@@ -8,7 +8,7 @@ import pytest
 from fhir_mappings.decide import proposals
 from fhir_mappings.decide.proposals import Effect
 from fhir_mappings.model.proposal import Answer, Answered, Policy, Proposal, ProposalState
-from fhir_mappings.model.window import Opening, Window
+from fhir_mappings.model.window import Span
 from fhir_mappings.problems import Code, Refused
 
 NOW = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
@@ -47,17 +47,8 @@ def an_answer(answer: Answer, start: datetime | None = None, minutes: int = 30) 
     )
 
 
-def a_window(start: datetime, number: int = 1) -> Window:
-    return Window(
-        id=UUID(int=number),
-        schedule="s",
-        practitioner="p",
-        location="l",
-        start=start,
-        end=start + timedelta(minutes=30),
-        busy_until=start + timedelta(minutes=40),
-        opening=Opening.OPEN,
-    )
+def a_span(start: datetime) -> Span:
+    return Span(start=start, end=start + timedelta(minutes=30))
 
 
 @pytest.mark.parametrize(
@@ -86,9 +77,9 @@ def test_a_hold_that_would_end_in_the_past_is_refused() -> None:
 
 
 def test_spread_takes_one_window_a_clinic_day() -> None:
-    chosen = [a_window(datetime(2026, 12, 4, 1, 0, tzinfo=UTC))]  # 20:00 on the 3rd in the clinic
-    same_day = a_window(START, 2)
-    next_day = a_window(START + timedelta(days=1), 3)
+    chosen = [a_span(datetime(2026, 12, 4, 1, 0, tzinfo=UTC))]  # 20:00 on the 3rd in the clinic
+    same_day = a_span(START)
+    next_day = a_span(START + timedelta(days=1))
 
     assert not proposals.suits(same_day, chosen, Policy.SPREAD, ZONE)
     assert proposals.suits(next_day, chosen, Policy.SPREAD, ZONE)
@@ -96,9 +87,9 @@ def test_spread_takes_one_window_a_clinic_day() -> None:
 
 
 def test_no_policy_offers_two_windows_at_one_time() -> None:
-    other_room = a_window(START, 2)
+    other_room = a_span(START)
 
-    assert not proposals.suits(other_room, [a_window(START)], Policy.EARLIEST, ZONE)
+    assert not proposals.suits(other_room, [a_span(START)], Policy.EARLIEST, ZONE)
 
 
 @pytest.mark.parametrize(
@@ -204,4 +195,4 @@ def test_the_policy_proposes_again_at_most_to_three_rounds(
 def test_a_referral_has_room_for_three_open_proposals() -> None:
     standing = [a_proposal(), a_proposal(ProposalState.DECLINED)]
 
-    assert proposals.places(standing) == 2
+    assert proposals.places(standing, 3) == 2
