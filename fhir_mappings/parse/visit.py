@@ -4,6 +4,7 @@ The resources passed the guard and the schema; here stands what a visit of ours 
 R4. Source: PROTOCOL §2.3 (Visit) and §6 (Procedure).
 """
 
+import hashlib
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Final
@@ -12,6 +13,7 @@ from uuid import UUID
 from fhir_mappings.model.json import Json, Tree, items, members, text
 from fhir_mappings.model.visit import Lot, Visit, VisitState
 from fhir_mappings.parse.dates import dated
+from fhir_mappings.parse.sameness import fingerprint
 from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.terms.systems import EXT_APPOINTMENT, NOT_PERFORMED_REASON, SID_VISIT
 
@@ -54,6 +56,19 @@ def visit(procedure: Tree, doses: tuple[Tree, ...], *, procedure_url: str = "") 
         procedure=procedure,
         doses=doses,
     )
+
+
+def content(visit: Visit, procedure_url: str) -> bytes:
+    """Return the digest of what was recorded: the same visit sent again has the same one.
+
+    The Procedure's address within its Bundle is made anew for each sending and does not count.
+    """
+
+    def settled(reference: str) -> str:
+        return "Procedure" if reference == procedure_url else reference
+
+    said = [fingerprint(one, settled) for one in (visit.procedure, *visit.doses)]
+    return hashlib.sha256(b"".join(said)).digest()
 
 
 def _faults(procedure: Tree) -> Iterator[str]:

@@ -75,7 +75,7 @@ async def record_arrival(deps: Deps, caller: Caller, command: RecordArrival) -> 
         standing = judged.standing(Standing(arrived=True))
         stage = advance(stage, screened(judged.outcome), standing)
         case = await referrals.move(
-            conn, case, stage, at=now, outcome=judged.outcome, planned_date=day
+            conn, case, stage, at=now, outcome=judged.screening.outcome, planned_date=day
         )
         await tasks.tell(conn, case, at=now, new_id=deps.new_id(), judged=judged)
         await audit.add(

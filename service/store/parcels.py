@@ -77,13 +77,7 @@ async def sought(conn: Conn, case: Case, rtype: str, rid: str, systems: tuple[st
 
 
 async def _stored(conn: Conn, case: Case, visit_id: UUID) -> tuple[Tree, ...]:
-    """Return the visit's Procedure, then its doses in the order they were given."""
     visit = await visits.find(conn, case.tenant, visit_id)
-    identity = Identity(rtype="Procedure", rid=visit.procedure_rid if visit else "")
-    first = await resources.find(conn, case.tenant, case.placer_id, identity)
-    if first is None:
-        raise Refused(Problem(Code.NOT_FOUND, context="Procedure"))
-    rtype = "MedicationAdministration"
-    made = await resources.of_referral(conn, case.tenant, case.id, rtype)
-    doses = [one.tree for one in made if procedure.visit_of(one.tree) == str(visit_id)]
-    return (first.tree, *sorted(doses, key=procedure.dose_number))
+    if visit is None:
+        raise Refused(Problem(Code.NOT_FOUND))
+    return tuple(one.tree for one in await visits.resources_of(conn, case, visit))

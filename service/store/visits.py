@@ -10,8 +10,11 @@ from fhir_mappings.model.json import Identity
 from fhir_mappings.model.proposal import Proposal
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.visit import VisitState
+from fhir_mappings.problems import Code, Problem, Refused
+from fhir_mappings.render import procedure
 from service.store import resources
 from service.store.pool import Conn
+from service.store.resources import Stored
 from service.store.statements import sql
 
 
@@ -33,6 +36,22 @@ async def of_appointment(conn: Conn, tenant: UUID, appointment: UUID) -> Recorde
 async def find(conn: Conn, tenant: UUID, visit: UUID) -> Recorded | None:
     """Return a visit by its id."""
     return _recorded(await conn.fetchrow(sql("find_visit"), tenant, visit))
+
+
+async def resources_of(conn: Conn, case: Case, visit: Recorded) -> list[Stored]:
+    """Return a visit's Procedure, then its doses in the order they were given.
+
+    Raises:
+        Refused: `not-found` where the Procedure is gone.
+    """
+    identity = Identity(rtype="Procedure", rid=visit.procedure_rid)
+    first = await resources.find(conn, case.tenant, case.placer_id, identity)
+    if first is None:
+        raise Refused(Problem(Code.NOT_FOUND, context="Procedure"))
+    rtype = "MedicationAdministration"
+    made = await resources.of_referral(conn, case.tenant, case.id, rtype)
+    doses = [one for one in made if procedure.visit_of(one.tree) == str(visit.id)]
+    return [first, *sorted(doses, key=lambda one: procedure.dose_number(one.tree))]
 
 
 async def add(conn: Conn, case: Case, recorded: Recorded, *, person: UUID, at: datetime) -> None:
