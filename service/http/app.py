@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
@@ -44,13 +44,19 @@ FRAMEWORK: Final = {
 log: Final = logger()
 
 
-def make_app(deps: Deps) -> Litestar:
-    """Build the application over what the process was given."""
+ROUTES: Final = (*FHIR_ROUTES, *STAFF_ROUTES)
+OPEN: Final = (*FHIR_OPEN, *SMART, *OPS)
+
+
+def make_app(
+    deps: Deps, *, routes: Sequence[Route] = ROUTES, open_routes: Sequence[Open] = OPEN
+) -> Litestar:
+    """Build the application over what the process was given; the sandbox has routes of its own."""
     gate = _Gate(deps)
     app = Litestar(
         route_handlers=[
-            *(_guarded(one, gate) for one in (*FHIR_ROUTES, *STAFF_ROUTES)),
-            *(_open(one) for one in (*FHIR_OPEN, *SMART, *OPS)),
+            *(_guarded(one, gate) for one in routes),
+            *(_open(one) for one in open_routes),
         ],
         dependencies={"deps": Provide(lambda: deps, sync_to_thread=False, use_cache=True)},
         exception_handlers={
