@@ -96,7 +96,7 @@ def _of_array(node: Tree, name: str, value: list[Json], path: Path) -> Iterator[
         here = (*path, index)
         if each is not None:
             yield from _of_value(each, here)
-        elif pair is None and any(isinstance(one, dict) for one in value) and name[:1] != "_":
+        elif pair is None and all(one is None or isinstance(one, dict) for one in value):
             yield Fault(here, Code.EMPTY_VALUE)
         elif pair is None or index >= len(pair) or pair[index] is None:
             yield Fault(here, Code.PRIMITIVE_PAIRING)

@@ -30,8 +30,8 @@ class _Whole:
         """Take what the library gives; the keyword has no settings."""
 
     def validate(self, instance: object) -> None:
-        """Refuse a number that was not written as an integer."""
-        if isinstance(instance, (float, Decimal)):
+        """Refuse a whole number that was not written as an integer; 1.5 has failed already."""
+        if isinstance(instance, (float, Decimal)) and instance % 1 == 0:
             raise TypeError
 
 
