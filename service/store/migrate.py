@@ -202,7 +202,11 @@ async def _let_owner_create(conn: Direct) -> None:
 async def _apply(conn: Direct, one: Migration) -> None:
     """Apply one file, again where a lock could not be had in the time that the file set."""
     async for attempt in stamina.retry_context(
-        on=asyncpg.LockNotAvailableError, attempts=_LOCK_TRIES, timeout=None
+        on=asyncpg.LockNotAvailableError,
+        attempts=_LOCK_TRIES,
+        timeout=None,
+        wait_initial=0.2,
+        wait_jitter=0.2,
     ):
         with attempt:
             await (_apply_alone(conn, one) if one.alone else _apply_whole(conn, one))

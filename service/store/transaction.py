@@ -14,6 +14,7 @@ from typing import Final, ParamSpec, TypeVar
 from uuid import UUID
 
 import anyio
+import asyncpg
 import stamina
 
 from fhir_mappings.problems import Code, Problem, Refused
@@ -50,7 +51,7 @@ async def transaction(
             yield conn
         except FAULTS as fault:
             await _to_its_end(_roll_back(conn))
-            raise translated(fault, closed=conn.is_closed()) from fault
+            raise translated(fault, closed=_gone(conn)) from fault
         except BaseException:  # also a cancellation: nothing of it stays, and it goes on
             await _to_its_end(_roll_back(conn))
             raise
@@ -71,7 +72,7 @@ async def unwalled(pool: Pool) -> AsyncGenerator[Conn]:
     try:
         yield conn
     except FAULTS as fault:
-        raise translated(fault, closed=conn.is_closed()) from fault
+        raise translated(fault, closed=_gone(conn)) from fault
     finally:
         await _to_its_end(pool.release(conn))
 
@@ -86,7 +87,7 @@ async def savepoint(conn: Conn) -> AsyncGenerator[None]:
     try:
         yield
     except BaseException:
-        if not conn.is_closed():
+        if not _gone(conn):
             await _to_its_end(conn.execute("ROLLBACK TO SAVEPOINT step; RELEASE SAVEPOINT step"))
         raise
     await conn.execute("RELEASE SAVEPOINT step")
@@ -144,7 +145,7 @@ async def _told(conn: Conn, statement: str) -> None:
         await conn.execute(statement)
     except FAULTS as fault:
         await _to_its_end(_roll_back(conn))
-        raise translated(fault, closed=conn.is_closed()) from fault
+        raise translated(fault, closed=_gone(conn)) from fault
     except BaseException:
         await _to_its_end(_roll_back(conn))
         raise
@@ -154,19 +155,27 @@ async def _commit(conn: Conn) -> None:
     try:
         done = await conn.execute("COMMIT")
     except FAULTS as fault:
-        raise lost(fault, closed=conn.is_closed()) from fault
+        raise lost(fault, closed=_gone(conn)) from fault
     if done != "COMMIT":  # PostgreSQL's answer to COMMIT after a swallowed error is ROLLBACK
         raise RuntimeError("A statement of this transaction failed and its error was swallowed.")
 
 
 async def _roll_back(conn: Conn) -> None:
     """Undo, or give the connection up where that does not work either."""
-    if conn.is_closed():
+    if _gone(conn):
         return
     try:
         await conn.execute("ROLLBACK")
     except FAULTS:
         conn.terminate()  # the server rolls back what has lost its client
+
+
+def _gone(conn: Conn) -> bool:
+    """Say whether the connection is lost: the pool takes such a one back by itself."""
+    try:
+        return conn.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 async def _to_its_end(work: Coroutine[None, None, T]) -> T:

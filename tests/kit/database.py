@@ -70,6 +70,15 @@ def fresh(running: Running, copied: str, janitor: ThreadPoolExecutor) -> Generat
         janitor.submit(run, _on_server(running, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
 
+async def answered(conn: Direct, question: str, *, other_than: object = None) -> object:
+    """Ask until the answer is a new one: a named moment on the server, instead of a sleep."""
+    while True:
+        found: object = await conn.fetchval(question)
+        if found is not None and found != other_than:
+            return found
+        await asyncio.sleep(0.002)
+
+
 def run(work: Coroutine[None, None, T]) -> T:
     """Run a coroutine from a fixture that is not one: a loop of its own, gone afterwards."""
     return asyncio.run(work)
