@@ -777,7 +777,7 @@ CREATE FUNCTION search_v1(
         p_limit integer, p_bodies boolean)
     RETURNS TABLE (space uuid, rtype text, rid text, vid integer, origin text, body text,
                    fingerprint bytea, updated_at timestamptz, deleted boolean, referral uuid,
-                   patient_rid text)
+                   patient_rid text, address text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
     AS $$
     DECLARE
@@ -852,11 +852,11 @@ CREATE FUNCTION search_v1(
             'SELECT f.* FROM unnest($1) AS s (space) CROSS JOIN LATERAL (
                 SELECT r.space, r.rtype, r.rid, r.vid, r.origin,
                        CASE WHEN $18 THEN r.body ELSE '''' END, r.fingerprint, r.updated_at,
-                       r.deleted, r.referral, r.patient_rid
+                       r.deleted, r.referral, r.patient_rid, r.address
                   FROM public.resource r
                  WHERE r.tenant = $13 AND r.space = s.space AND r.rtype = $2 AND NOT r.deleted'
             || filters || ' ORDER BY ' || sorting || ' LIMIT $17) AS f (space, rtype, rid, vid,
-                origin, body, fingerprint, updated_at, deleted, referral, patient_rid)
+                origin, body, fingerprint, updated_at, deleted, referral, patient_rid, address)
              ORDER BY ' || sorting || ' LIMIT $17'
         USING spaces, p_rtype, p_all, p_any, p_ids, p_what, p_group, p_prefix, p_start, p_end,
               p_from, p_to, public.current_tenant(), p_last_at, p_last_rid, p_last_space,
