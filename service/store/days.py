@@ -33,13 +33,17 @@ class Days:
         self._pack = pack
         self._today = today
         self._facts = facts.read(chart, pack)
-        self._known: dict[date, Judged] = {}
+        self._known: dict[date | None, Judged] = {}
 
-    def judged(self, day: date) -> Judged:
-        """Screen for a clinic day, with the decisions that stand."""
+    def judged(self, day: date | None) -> Judged:
+        """Screen for a clinic day, with the decisions that stand; None: the order's own day."""
         if day not in self._known:
             screening = screen(
-                self._facts, self._pack, day=self._today, planned=day, variant=self._case.variant
+                self._facts,
+                self._pack,
+                day=self._today,
+                planned=day,
+                variant=self._case.variant or None,
             )
             self._known[day] = screenings.judged(screening, self._said)
         return self._known[day]
@@ -48,9 +52,10 @@ class Days:
         """Tell whether nothing waits for a decision on that day."""
         return not self.judged(day).open
 
-    def inputs(self, day: date) -> bytes:
+    def inputs(self, day: date | None) -> bytes:
         """Return the digest of what the screening for that day was made from."""
-        return charts.inputs(self._chart, variant=self._case.variant, planned=day, day=self._today)
+        made = self.judged(day).screening
+        return charts.inputs(self._chart, variant=made.variant, planned=made.planned, day=made.day)
 
     def problem(self, window: Window, day: date) -> Problem:
         """Say why a window is not offered: the rules that its day leaves open."""

@@ -6,18 +6,14 @@ The one way that new data, another day, an arrival or a person's decision reache
 from collections.abc import Callable
 from datetime import date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
-from fhir_mappings.decide.screening import screen
 
 from fhir_mappings.decide.stages import advance, screened
-from fhir_mappings.model.finding import Screening
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.stage import Event, Stage
-from fhir_mappings.parse import facts
-from service.store import charts, proposals, referrals, screenings
+from service.store import days, proposals, referrals, screenings
 from service.store.pool import Conn
 from service.store.screenings import Judged
 
@@ -35,32 +31,25 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def day(self) -> date:
         """Return the day of screening, in the clinic's zone."""
-        return self.at.astimezone(ZoneInfo(self.zone)).date()
+        return days.clinic_day(self.at, self.zone)
 
 
-async def screen_now(
-    conn: Conn, case: Case, bench: Bench, *, planned: date | None = None
-) -> tuple[Screening, bytes]:
-    """Screen the chart as it stands; nothing is written. Also returns the digest of the inputs."""
-    chart = await charts.chart_of(conn, case)
-    screening = screen(
-        facts.read(chart, bench.pack),
-        bench.pack,
-        day=bench.day,
-        planned=planned,
-        variant=case.variant or None,
-    )
-    inputs = charts.inputs(
-        chart, variant=screening.variant, planned=screening.planned, day=screening.day
-    )
-    return screening, inputs
+async def judge(conn: Conn, case: Case, bench: Bench) -> Judged:
+    """Screen the chart, store the screening and its DetectedIssues; decisions that stand count.
 
-
-async def judge(conn: Conn, case: Case, bench: Bench, *, planned: date | None = None) -> Judged:
-    """Screen the chart, store the screening and its DetectedIssues; decisions that stand count."""
-    screening, inputs = await screen_now(conn, case, bench, planned=planned)
+    A booked referral is screened for the day of its Appointment, another for the day that the
+    order wishes, else for today.
+    """
+    booked = await proposals.living(conn, case)
+    planned = days.clinic_day(booked.start, bench.zone) if booked else None
+    found = await days.of_case(conn, case, bench.pack, today=bench.day)
     return await screenings.record(
-        conn, case, screening, inputs=inputs, at=bench.at, new_id=bench.new_id()
+        conn,
+        case,
+        found.judged(planned).screening,
+        inputs=found.inputs(planned),
+        at=bench.at,
+        new_id=bench.new_id(),
     )
 
 

@@ -66,6 +66,11 @@ async def of_referral(conn: Conn, case: Case) -> list[Proposal]:
     return [_proposal(row) for row in rows]
 
 
+async def living(conn: Conn, case: Case) -> Proposal | None:
+    """Return the one Appointment that is booked or arrived."""
+    return next((one for one in await of_referral(conn, case) if one.state in LIVING), None)
+
+
 async def standing(
     conn: Conn, case: Case, *, review: bool = False, block: bool = False
 ) -> Standing:
@@ -237,10 +242,15 @@ async def cancel_living(
     conn: Conn, case: Case, *, at: datetime, by: str, reason: str = ""
 ) -> Proposal | None:
     """Cancel the booking of a referral, if one stands, and free its time."""
-    booked = next((one for one in await of_referral(conn, case) if one.state in LIVING), None)
+    booked = await living(conn, case)
     if booked:
         await turn(conn, case, booked, ProposalState.CANCELLED, at=at, by=by, reason=reason)
     return booked
+
+
+async def keep_answer(conn: Conn, case: Case, proposal: Proposal, answer_rid: str) -> None:
+    """Keep which answer stands for a proposal that another act settled the same way."""
+    await conn.execute(sql("keep_answer"), case.tenant, proposal.id, answer_rid)
 
 
 async def wish(conn: Conn, case: Case) -> Wish:
