@@ -1,0 +1,166 @@
+"""All rules over one scene, in the order that the pack prescribes.
+
+Source: rules.md of the content pack, Order of evaluation.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from fhir_mappings.decide.rules.applies import why_not
+from fhir_mappings.decide.rules.found import Match, Reported, absent
+from fhir_mappings.decide.rules.match import Matches, matches
+from fhir_mappings.decide.rules.scene import Scene
+from fhir_mappings.decide.rules.weigh import give_way, reported, weighed
+from fhir_mappings.model.check import RuleFailed, StatusUnknown
+from fhir_mappings.model.rule import Input, Rule
+
+
+class Ran(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules reported, by rule, and why those that were not evaluated were not."""
+
+    held: dict[str, list[Reported]]
+    not_applicable: dict[str, str]
+    failed: tuple[str, ...]
+
+
+class Run:
+    """One pass over the rules of a pack."""
+
+    def __init__(self, scene: Scene) -> None:
+        """Begin with nothing found."""
+        self._scene = scene
+        self._held: dict[str, list[Reported]] = {}
+        self._asked: list[tuple[Rule, Match]] = []
+        self._not: dict[str, str] = {}
+        self._failed: list[str] = []
+
+    def all(self) -> Ran:
+        """Evaluate every rule: those that stand alone, then those that look at findings."""
+        plan = self._scene.plan
+        self._each(plan.first)
+        self._ask()
+        give_way(plan.pack.content.rules, self._held)
+        self._remember()
+        self._each(plan.last)
+        self._tell_failures()
+        return Ran(held=self._held, not_applicable=self._not, failed=tuple(self._failed))
+
+    def _each(self, rules: Iterable[Rule]) -> None:
+        for rule in rules:
+            try:
+                self._one(rule)
+            except Exception:  # noqa: BLE001 - whatever a rule stumbles on must become a finding that names it, never an outcome without it
+                self._failed.append(rule.id)
+
+    def _one(self, rule: Rule) -> None:
+        barred = why_not(self._scene, rule)
+        if barred:
+            self._not[rule.id] = barred
+            return
+        for one in tuple(_evaluated(self._scene, rule, self._asked)):
+            self._held.setdefault(one.rule, []).append(one)
+
+    def _ask(self) -> None:
+        """Tell of matches whose state is only asked about, where a check wants to know."""
+        for rule, wanted in _checks(self._scene, StatusUnknown):
+            for asker, match in self._asked:
+                if rule.id not in self._not and _matters(wanted, asker, match):
+                    self._add(rule, wanted, match)
+
+    def _tell_failures(self) -> None:
+        """Tell of rules that failed and of resources that must not be read as they stand."""
+        for rule, wanted in _checks(self._scene, RuleFailed):
+            for name in self._failed:
+                match = absent(f"{wanted.resource_types[0]}.{wanted.element}")
+                self._add(rule, wanted, msgspec.structs.replace(match, shown=name))
+            for one in self._scene.facts.unread:
+                match = absent(one.path)
+                told = msgspec.structs.replace(
+                    match, named=one.reference, version=one.version, how="value"
+                )
+                self._add(rule, wanted, told)
+
+    def _add(self, rule: Rule, wanted: Input, match: Match) -> None:
+        action = wanted.action or rule.action
+        one = reported(rule.id, action, match, self._scene)
+        self._held.setdefault(rule.id, []).append(one)
+
+    def _remember(self) -> None:
+        self._scene.fired = {
+            rule: frozenset({max((one.action for one in held), key=lambda one: one.weight)})
+            for rule, held in self._held.items()
+            if held
+        }
+
+
+def _checks(
+    scene: Scene, kind: type[StatusUnknown] | type[RuleFailed]
+) -> Iterator[tuple[Rule, Input]]:
+    for rule in scene.content.rules:
+        for one in rule.inputs:
+            if isinstance(one.check, kind):
+                yield rule, one
+
+
+def _matters(wanted: Input, asker: Rule, match: Match) -> bool:
+    if match.entry is None or match.entry.rtype not in wanted.resource_types:
+        return False
+    sets = match.hit.sets if match.hit else frozenset[str]()
+    check = wanted.check
+    by_action = isinstance(check, StatusUnknown) and asker.action in check.actions
+    return by_action or not sets.isdisjoint(wanted.value_sets)
+
+
+def _evaluated(scene: Scene, rule: Rule, asked: list[tuple[Rule, Match]]) -> Iterator[Reported]:
+    """Yield what a rule reports, by how its inputs must match together."""
+    match rule.match:
+        case "any":
+            for one in rule.inputs:
+                found = matches(scene, one, rule.action)
+                asked.extend((rule, match) for match in found.asked)
+                yield from _reports(scene, rule, one, found.kept)
+        case "all":
+            yield from _all(scene, rule, asked)
+        case "none":
+            yield from _none(scene, rule)
+        case "firstWithoutRest":
+            yield from _first_without_rest(scene, rule, asked)
+
+
+def _reports(scene: Scene, rule: Rule, wanted: Input, found: Iterable[Match]) -> Iterator[Reported]:
+    for match in found:
+        one = weighed(scene, rule, wanted, match)
+        if one:
+            yield one
+
+
+def _every(found: Matches) -> tuple[Match, ...]:
+    """Count a match whose state is only asked about as a match too."""
+    return (*found.kept, *found.asked)
+
+
+def _all(scene: Scene, rule: Rule, asked: list[tuple[Rule, Match]]) -> Iterator[Reported]:
+    found = [(one, matches(scene, one, rule.action)) for one in rule.inputs]
+    asked.extend((rule, match) for _, one in found for match in one.asked)
+    if all(_every(one) for _, one in found):
+        for wanted, one in found:
+            yield from _reports(scene, rule, wanted, _every(one))
+
+
+def _none(scene: Scene, rule: Rule) -> Iterator[Reported]:
+    if not any(_every(matches(scene, one, rule.action)) for one in rule.inputs):
+        first = rule.inputs[0]
+        path = f"{first.resource_types[0]}.{first.element.partition('+')[0]}"
+        yield from _reports(scene, rule, first, (absent(path),))
+
+
+def _first_without_rest(
+    scene: Scene, rule: Rule, asked: list[tuple[Rule, Match]]
+) -> Iterator[Reported]:
+    first, *rest = rule.inputs
+    found = matches(scene, first, rule.action)
+    asked.extend((rule, match) for match in found.asked)
+    others = (_every(matches(scene, one, rule.action, presence=True)) for one in rest)
+    if _every(found) and not any(others):
+        yield from _reports(scene, rule, first, _every(found))

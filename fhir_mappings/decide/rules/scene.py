@@ -1,0 +1,204 @@
+"""One screening while it runs: the facts, the days, the order as read, and what was read already.
+
+The memory here lives as long as one screening; a text is read once for each pattern list.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+import msgspec
+
+from fhir_mappings.decide.rules.limits import Cut, cut_of
+from fhir_mappings.decide.rules.plan import Plan
+from fhir_mappings.decide.rules.text import Named
+from fhir_mappings.model.content import Content
+from fhir_mappings.model.fact import Coding, EmptyList, Entry, Facts, Said
+from fhir_mappings.model.finding import Action
+from fhir_mappings.model.member import Reading
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in which something said names one of the wanted sets.
+
+    `sets` are those wanted sets. `words` are what to look for names in: displays of codes, or the
+    words that matched. `shown` is what a reader is shown.
+    """
+
+    said: Said
+    how: str  # "code" or "text"
+    reading: Reading
+    sets: frozenset[str]
+    words: tuple[str, ...]
+    shown: str
+
+
+class Scene:
+    """What every part of the interpreter is given."""
+
+    def __init__(self, plan: Plan, facts: Facts, *, day: date, planned: date) -> None:
+        """Set the scene; the entries that are always excluded are gone from here on.
+
+        `retracted` are those excluded whatever their type: they were an error.
+        """
+        self.plan, self.day, self.planned = plan, day, planned
+        self.facts = facts
+        self.content: Content = plan.pack.content
+        self.order = facts.order
+        self.excluded = frozenset(one.reference for one in facts.entries if self._excluded(one))
+        self.entries = tuple(one for one in facts.entries if one.reference not in self.excluded)
+        self.retracted = frozenset(
+            one.reference for one in facts.entries if self._excluded(one, of_any_type=True)
+        )
+        self.lists = tuple(one for one in facts.lists if not self._excluded(one))
+        self._by_type: dict[str, tuple[Entry, ...]] = {}
+        self.cut: Cut = cut_of(plan, (self.order, *self.entries))
+        self._texts: dict[int, tuple[str, ...]] = {}
+        self._named: dict[tuple[str, str], tuple[Named, ...]] = {}
+        self._candidates: dict[str, frozenset[str]] = {}
+        self.variant = ""
+        self.site = Site(names=frozenset(), known=False, given=False)
+        self.fired: dict[str, frozenset[Action]] = {}
+
+    def of_type(self, rtype: str) -> tuple[Entry, ...]:
+        """Return the entries of a type; of orders only the one that is screened."""
+        known = self._by_type.get(rtype)
+        if known is None:
+            held = (self.order, *self.entries)
+            known = self._by_type[rtype] = tuple(one for one in held if one.rtype == rtype)
+        return known
+
+    def said(self, entry: Entry, element: str) -> Iterator[Said]:
+        """Return what an entry says in an element, or in several joined by `+`."""
+        for one in element.split("+"):
+            for said in entry.said.get(one, ()):
+                if said.source not in self.excluded:
+                    yield said
+
+    def texts(self, said: Said) -> tuple[str, ...]:
+        """Return the texts to read: not a display that a code settles, nor a text repeating it."""
+        known = self._texts.get(id(said))
+        if known is None:
+            known = self._texts[id(said)] = tuple(self._readable(said))
+        return known
+
+    def _readable(self, said: Said) -> Iterator[str]:
+        settles = self.plan.codes.settles
+        settled = {one.display.casefold() for one in said.codings if one.display and settles(one)}
+        displays = (one.display for one in said.codings if one.display and not settles(one))
+        for text in dict.fromkeys((*said.texts, *displays)):
+            if text.casefold() not in settled:
+                read = self.cut.read(text)
+                if read:
+                    yield read
+
+    def named(self, text: str, name: str) -> tuple[Named, ...]:
+        """Return the matches of a set's patterns in a text, its included sets' too."""
+        candidates = self.candidates(text)
+        lists = self.plan.patterns.lists_of(name) & candidates
+        if not lists or self.plan.patterns.topical(name, text):
+            return ()
+        return tuple(one for inner in sorted(lists) for one in self._of_list(text, inner))
+
+    def candidates(self, text: str) -> frozenset[str]:
+        """Return the pattern lists that may match a text."""
+        known = self._candidates.get(text)
+        if known is None:
+            known = self._candidates[text] = self.plan.patterns.candidates(text)
+        return known
+
+    def _of_list(self, text: str, name: str) -> tuple[Named, ...]:
+        known = self._named.get((text, name))
+        if known is None:
+            known = self._named[text, name] = self.plan.patterns.named(text, name)
+        return known
+
+    def code_hit(self, said: Said, wanted: frozenset[str]) -> Hit | None:
+        """Say whether one coding of it stands in a wanted set."""
+        found: dict[Coding, frozenset[str]] = {}
+        for one in said.codings:
+            sets = self.plan.codes.listed(one).sets & wanted
+            if sets:
+                found[one] = sets
+        if not found:
+            return None
+        first = next(iter(found))
+        return Hit(
+            said=said,
+            how="code",
+            reading=Reading.POSITIVE,
+            sets=frozenset[str]().union(*found.values()),
+            words=tuple(word for one in found for word in self.names_of(one)),
+            shown=first.display or next(iter(said.texts), "") or self._display(first),
+        )
+
+    def names_of(self, coding: Coding) -> tuple[str, ...]:
+        """Return the displays of a code: the sender's and the pack's."""
+        return tuple(filter(None, (coding.display, self.plan.codes.listed(coding).display)))
+
+    def _display(self, coding: Coding) -> str:
+        return self.plan.codes.listed(coding).display or coding.code
+
+    def text_hits(
+        self, said: Said, wanted: Iterable[str], counts: frozenset[Reading], *, allergy: bool
+    ) -> Iterator[Hit]:
+        """Yield for each text of it the heaviest reading that counts.
+
+        Inside an allergy entry (`allergy`) some readings count as positive.
+        """
+        for text in self.texts(said):
+            found = [(one, name) for name in wanted for one in self.named(text, name)]
+            read = [(self._reading(one, allergy=allergy), one, name) for one, name in found]
+            held = [one for one in read if one[0] in counts]
+            if held:
+                yield self._heaviest(said, text, held)
+
+    def _reading(self, named: Named, *, allergy: bool) -> Reading:
+        as_positive = allergy and named.reading in self.content.hints.as_positive
+        return Reading.POSITIVE if as_positive else named.reading
+
+    def _heaviest(self, said: Said, text: str, held: list[tuple[Reading, Named, str]]) -> Hit:
+        order = self.content.hints.order
+        first = min((one[0] for one in held), key=lambda one: _rank(order, one))
+        matched = [one for one in held if one[0] is first]
+        return Hit(
+            said=said,
+            how="text",
+            reading=first,
+            sets=frozenset(name for _, _, name in matched),
+            words=tuple(dict.fromkeys(named.words for _, named, _ in matched)),
+            shown=_shown(text, matched[0][1].words),
+        )
+
+    def _excluded(self, entry: Entry | EmptyList, *, of_any_type: bool = False) -> bool:
+        """Say whether a row of the pack excludes it; of any type: a row that names no type."""
+        return any(
+            (row.resource_types is None or (not of_any_type and entry.rtype in row.resource_types))
+            and not entry.marks.get(row.element, _NO_MARKS).isdisjoint(_marks(row.values))
+            for row in self.content.always_excluded
+        )
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the order wants it: the sets its sites match, and whether every site is known."""
+
+    names: frozenset[str]
+    known: bool
+    given: bool
+
+
+_NO_MARKS: frozenset[str] = frozenset()
+
+SHOWN = 160
+"""The longest text that a reader is shown whole, in characters; of a longer one the words."""
+
+
+def _shown(text: str, words: str) -> str:
+    return text if len(text) <= SHOWN else words
+
+
+def _rank(order: tuple[Reading, ...], reading: Reading) -> int:
+    return order.index(reading) if reading in order else len(order)
+
+
+def _marks(values: Iterable[str | bool]) -> frozenset[str]:
+    return frozenset(str(one).lower() if isinstance(one, bool) else one for one in values)

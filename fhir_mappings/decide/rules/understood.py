@@ -1,0 +1,75 @@
+"""Whether an entry is understood, and whether a list is said to be empty.
+
+Source: rules.md of the content pack, Understanding, Explicit none.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from fhir_mappings.decide.rules.scene import Scene
+from fhir_mappings.model.content import ExplicitNone
+from fhir_mappings.model.fact import Coding, Said
+from fhir_mappings.model.member import ListName
+
+
+def understood(
+    scene: Scene, said: Iterable[Said], words_of: Iterable[str], none: ListName | None
+) -> bool:
+    """Say whether one of the concepts is understood; `none` is the list its words may deny."""
+    sets = frozenset(
+        name for rtype in words_of for name in scene.plan.looked.get(rtype, frozenset())
+    )
+    return any(_understood(scene, one, sets, none) for one in said)
+
+
+def _understood(scene: Scene, said: Said, sets: frozenset[str], none: ListName | None) -> bool:
+    if any(_code_is(scene, one, said) for one in said.codings):
+        return True
+    if none is not None and denies(scene, said, none):
+        return True
+    texts = scene.texts(said)
+    return any(
+        scene.plan.patterns.benign(text) or any(scene.named(text, name) for name in sets)
+        for text in texts
+    )
+
+
+def _code_is(scene: Scene, coding: Coding, said: Said) -> bool:
+    codes, none = scene.plan.codes, scene.content.explicit_none
+    if codes.settles(coding) or _key(coding) in _all_none(none):
+        return True
+    return codes.known(coding) and bool(coding.display or said.texts)
+
+
+def _key(coding: Coding) -> str:
+    return f"{coding.system}|{coding.code}"
+
+
+def _all_none(none: ExplicitNone) -> frozenset[str]:
+    lists = (none.of(one) for one in ListName)
+    return frozenset(none.no_information).union(none.partial, *lists)
+
+
+def denies(scene: Scene, said: Said, name: ListName) -> bool:
+    """Say whether this says that the list is empty, by code or by words."""
+    none = scene.content.explicit_none
+    keys = {_key(one) for one in said.codings}
+    if not keys.isdisjoint(none.of(name)):
+        return True
+    if not keys.isdisjoint(none.partial) or not keys.isdisjoint(none.no_information):
+        return False
+    return any(_compiled(one).search(text) for one in none.text for text in scene.texts(said))
+
+
+def usable(scene: Scene, said: Said) -> bool:
+    """Say whether a concept tells anything: a code or words, not that nothing is known."""
+    none = scene.content.explicit_none
+    keys = {_key(one) for one in said.codings if one.code}
+    empty = keys & {*none.no_information, *none.partial}
+    return bool(said.texts or keys or any(one.display for one in said.codings)) and not empty
+
+
+@lru_cache(maxsize=64)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)

@@ -1,0 +1,119 @@
+"""What stands against this order on its planned day, and what could not be read.
+
+The one entry to the rules. It is total: what a rule stumbles on becomes a finding, never a clear.
+"""
+
+from datetime import date
+from enum import StrEnum
+
+import msgspec
+
+from fhir_mappings.decide.rules.order import planned_day, site_of, variant_of
+from fhir_mappings.decide.rules.plan import Plan, plan_of
+from fhir_mappings.decide.rules.run import Ran, Run
+from fhir_mappings.decide.rules.scene import Scene
+from fhir_mappings.decide.rules.weigh import finding
+from fhir_mappings.model.fact import Facts
+from fhir_mappings.model.finding import Finding, Screening
+from fhir_mappings.model.pack import Pack
+from fhir_mappings.problems import Code, Problem, Refused
+
+
+class Ruling(StrEnum):
+    """What became of one rule."""
+
+    FIRED = "fired"
+    NOT_FIRED = "not fired"
+    NOT_APPLICABLE = "not applicable"
+    FAILED = "failed"
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one rule, and why.
+
+    `because` names the member of `appliesWhen` where it was not applicable. `finding` stands
+    where it fired.
+    """
+
+    rule: str
+    title: str
+    ruling: Ruling
+    because: str
+    finding: Finding | None
+
+
+def screen(
+    facts: Facts, pack: Pack, *, day: date, planned: date | None, variant: str | None
+) -> Screening:
+    """Screen one order.
+
+    `day` is the day of the screening and decides what is past; `planned` is the day of the
+    injection and decides ages, windows and wash-outs; both are days in the clinic's zone.
+    Without `planned` the order's wish counts, else `day`; without `variant` the order's own.
+
+    Raises:
+        Refused: `parameter-value`, a variant that the pack does not know.
+    """
+    scene = _scene(facts, pack, day=day, planned=planned, variant=variant)
+    ran = Run(scene).all()
+    return Screening(
+        pack=pack.name,
+        pack_version=pack.version,
+        variant=scene.variant,
+        planned=scene.planned,
+        day=day,
+        rules_checked=len(pack.content.rules),
+        findings=_findings(scene.plan, ran),
+    )
+
+
+def explain(
+    facts: Facts, pack: Pack, *, day: date, planned: date | None, variant: str | None
+) -> tuple[Verdict, ...]:
+    """Say of every rule of the pack what became of it, in the order of the pack.
+
+    Arguments and refusals as for `screen`.
+    """
+    scene = _scene(facts, pack, day=day, planned=planned, variant=variant)
+    ran = Run(scene).all()
+    fired = {one.rule: one for one in _findings(scene.plan, ran)}
+    return tuple(
+        Verdict(
+            rule=rule.id,
+            title=rule.title,
+            ruling=_ruling(rule.id, ran, fired=rule.id in fired),
+            because=ran.not_applicable.get(rule.id, ""),
+            finding=fired.get(rule.id),
+        )
+        for rule in pack.content.rules
+    )
+
+
+def _scene(
+    facts: Facts, pack: Pack, *, day: date, planned: date | None, variant: str | None
+) -> Scene:
+    plan = plan_of(pack)
+    if variant is not None and variant not in plan.variants:
+        raise Refused(Problem(Code.PARAMETER_VALUE, "variant"))
+    scene = Scene(plan, facts, day=day, planned=planned_day(facts, day=day, planned=planned))
+    scene.variant = variant if variant is not None else variant_of(scene, plan)
+    scene.site = site_of(scene, plan)
+    return scene
+
+
+def _findings(plan: Plan, ran: Ran) -> tuple[Finding, ...]:
+    """Merge the evidence of each rule; the strongest findings stand first."""
+    found = (
+        finding(rule, ran.held[rule.id])
+        for rule in plan.pack.content.rules
+        if ran.held.get(rule.id)
+    )
+    return tuple(sorted(found, key=lambda one: -one.action.weight))
+
+
+def _ruling(rule: str, ran: Ran, *, fired: bool) -> Ruling:
+    if fired:
+        return Ruling.FIRED
+    if rule in ran.failed:
+        return Ruling.FAILED
+    return Ruling.NOT_APPLICABLE if rule in ran.not_applicable else Ruling.NOT_FIRED

@@ -1,0 +1,36 @@
+"""A content pack as the core sees it: rules, patterns, and which set lists which code."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from fhir_mappings.model.content import Content
+from fhir_mappings.model.member import RuleId, SetId
+from fhir_mappings.model.texts import Texts
+
+
+class Listed(msgspec.Struct, frozen=True, gc=False):
+    """A code's place in the sets: all that list it (unions too), and its display."""
+
+    sets: frozenset[SetId]
+    display: str
+
+
+class Pack(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A content pack, ready to be carried out.
+
+    `codes` leads from system and code (both in the pack's normal form) to the sets. `reads` says
+    which elements to read of which resource type, `marked` which plain elements decide about an
+    entry. `digest` is the SHA-256 over all files of the pack. `partial` names rules of which
+    something stands only in words. Compared by identity: plans are kept per pack.
+    """
+
+    name: str
+    version: str
+    digest: str
+    content: Content
+    texts: Texts
+    codes: Mapping[str, Mapping[str, Listed]]
+    reads: Mapping[str, tuple[str, ...]]
+    marked: frozenset[str]
+    partial: tuple[RuleId, ...]

@@ -1,0 +1,58 @@
+"""Where a reference leads: inside its own resource, or to a neighbour on the chart."""
+
+import msgspec
+
+from fhir_mappings.model.chart import Chart
+from fhir_mappings.model.fact import Loose, Said
+from fhir_mappings.model.json import Json, Tree, items, members, text
+from fhir_mappings.parse.concepts import Naming, words
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource being read, with what it may lead to."""
+
+    chart: Chart
+    naming: Naming
+    rtype: str
+    tree: Tree
+
+    def follow(self, reference: str) -> tuple[Tree, str] | None:
+        """Return the resource a reference leads to and its own reference; "" when contained."""
+        if reference.startswith("#"):
+            contained = map(members, items(self.tree.get("contained")))
+            wanted = reference.removeprefix("#")
+            found = next((one for one in contained if text(one, "id") == wanted), None)
+            return (found, "") if wanted and found is not None else None
+        held = self.chart.lookup.get(reference)
+        return (held.tree, str(held.identity)) if held else None
+
+    def loose(self, element: str, path: str, reference: Json) -> Loose:
+        """Tell of a reference that leads nowhere."""
+        shown = text(reference, "reference") or text(reference, "display")
+        return Loose(element=element, path=path, shown=shown)
+
+
+def numbered(path: str, value: Json) -> list[tuple[str, Json]]:
+    """Pair each item of an element with its path; the index stands only where it tells apart."""
+    if not isinstance(value, list):
+        return [] if value is None else [(path, value)]
+    if len(value) == 1:
+        return [(path, value[0])]
+    return [(f"{path}[{index}]", one) for index, one in enumerate(value)]
+
+
+def concepts(source: Source, element: str) -> tuple[Said, ...]:
+    """Read the CodeableConcepts at a dotted path."""
+    found: list[tuple[str, Json]] = [(source.rtype, source.tree)]
+    for step in element.split("."):
+        found = [
+            inner
+            for path, one in found
+            for inner in numbered(f"{path}.{step}", members(one).get(step))
+        ]
+    return tuple(concept(source.naming, path, one) for path, one in found)
+
+
+def concept(naming: Naming, path: str, held: Json) -> Said:
+    """Read one CodeableConcept."""
+    return Said(path=path, place=path, codings=naming.codings(held), texts=words(held))
