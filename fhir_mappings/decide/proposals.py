@@ -13,6 +13,9 @@ from fhir_mappings.model.proposal import Answer, Answered, Policy, Proposal, Pro
 from fhir_mappings.model.window import Span
 from fhir_mappings.problems import Code, Problem, Refused
 
+_LATE: Final = frozenset({ProposalState.OPEN, ProposalState.EXPIRED, ProposalState.WITHDRAWN})
+"""Proposals that nobody answered in time; an open one only once its hold ran out."""
+
 ROUNDS_AT_MOST: Final = 3
 """How often the policy proposes by itself before a person must look (PROTOCOL §6)."""
 
@@ -21,6 +24,8 @@ class Effect(Enum):
     """What one answer does."""
 
     REPEAT = "repeat"  # said before: the first answer's address, nothing stored
+    LATE = "late"  # the hold ran out, or its time went to another
+    NO_TIME = "no-time"  # no window can be at the time asked for
     AGREE = "agree"  # what is so already, said for the first time: kept for the record
     BOOK = "book"
     RELEASE = "release"
@@ -81,8 +86,7 @@ def effect(
     still be booked.
 
     Raises:
-        Refused: `window-taken` where the hold ran out or went to another, `stage` where it was
-            answered otherwise, `bad-window` where a counter-proposal's time cannot be one.
+        Refused: `stage` where it was answered otherwise.
     """
     if standing is not None and _same(standing, answered):
         return Effect.REPEAT
@@ -90,13 +94,9 @@ def effect(
         return _first(proposal, answered, now)
     if _agrees(proposal.state, answered.answer) and standing is None:
         return Effect.AGREE
-    late = proposal.state in {
-        ProposalState.OPEN,
-        ProposalState.EXPIRED,
-        ProposalState.WITHDRAWN,
-    }
-    code = Code.WINDOW_TAKEN if late and bookable else Code.STAGE
-    raise Refused(Problem(code, "AppointmentResponse.appointment", proposal.state.value))
+    if bookable and proposal.state in _LATE:
+        return Effect.LATE
+    raise Refused(Problem(Code.STAGE, "AppointmentResponse.appointment", proposal.state.value))
 
 
 def places(proposals: Sequence[Proposal], most: int) -> int:
@@ -108,16 +108,14 @@ def places(proposals: Sequence[Proposal], most: int) -> int:
 def _first(proposal: Proposal, answered: Answered, now: datetime) -> Effect:
     match answered.answer:
         case Answer.ACCEPTED:
-            if answered.start not in {None, proposal.start}:  # R4: "requested new start time"
-                raise Refused(Problem(Code.BAD_WINDOW, "AppointmentResponse.start"))
-            return Effect.BOOK
+            other = answered.start not in {None, proposal.start}  # R4: "requested new start time"
+            return Effect.NO_TIME if other else Effect.BOOK
         case Answer.DECLINED:
             return Effect.RELEASE
         case Answer.TENTATIVE:
-            start, end = answered.start, answered.end
-            length = proposal.end - proposal.start
-            if start is None or end is None or start <= now or end - start != length:
-                raise Refused(Problem(Code.BAD_WINDOW, "AppointmentResponse.start"))
+            asked, length = answered.span, proposal.end - proposal.start
+            if asked is None or asked.start <= now or asked.end - asked.start != length:
+                return Effect.NO_TIME
             return Effect.COUNTER
 
 

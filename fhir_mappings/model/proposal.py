@@ -79,3 +79,8 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     start: datetime | None
     end: datetime | None
     comment: str
+
+    @property
+    def span(self) -> Span | None:
+        """Return the time asked for, where one is."""
+        return Span(start=self.start, end=self.end) if self.start and self.end else None

@@ -3,16 +3,18 @@
 Who writes here holds the referral's row lock.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from fhir_mappings.decide.proposals import proposes_again
 from fhir_mappings.decide.stages import advance, screened
 from fhir_mappings.model.proposal import Proposal, ProposalState
 from fhir_mappings.model.referral import Case
-from fhir_mappings.model.stage import Event, Standing
-from service.store import proposals, referrals, screenings
+from fhir_mappings.model.stage import Event, Stage, Standing
+from service.store import outbox, proposals, referrals, screenings
 from service.store.days import Days, clinic_day
+from service.store.outbox import JobKind
 from service.store.pool import Conn
 from service.store.screenings import Judged
 
@@ -47,6 +49,38 @@ async def book(
         conn, case, stage, at=at, planned_date=day, outcome=judged.screening.outcome, rounds=0
     )
     return moved, judged
+
+
+async def release(
+    conn: Conn,
+    case: Case,
+    ended: Sequence[Proposal],
+    state: ProposalState,
+    *,
+    at: datetime,
+    new_id: Callable[[], UUID],
+    by: str = "",
+    reason: str = "",
+    answer_rid: str = "",
+) -> Case:
+    """End open proposals; with the last one gone the referral waits for the next.
+
+    The policy proposes again by a job of the outbox, three rounds at most (PROTOCOL §6); not
+    after a person of the clinic withdrew them.
+    """
+    for one in ended:
+        await proposals.turn(
+            conn, case, one, state, at=at, by=by, reason=reason, answer_rid=answer_rid
+        )
+    living = await proposals.standing(conn, case)
+    if living.proposals or case.stage is not Stage.PROPOSED:
+        return await referrals.move(conn, case, case.stage, at=at)
+    stage = advance(case.stage, Event.PROPOSALS_GONE, living)
+    moved = await referrals.move(conn, case, stage, at=at)
+    if state is not ProposalState.WITHDRAWN and proposes_again(case.rounds, still_open=0):
+        dedupe = f"propose-again:{moved.id}:{moved.version}"
+        await outbox.add(conn, moved, JobKind.PROPOSE_AGAIN, dedupe, at=at, new_id=new_id())
+    return moved
 
 
 async def gate(

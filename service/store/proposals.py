@@ -16,10 +16,14 @@ from fhir_mappings.model.proposal import Policy, Proposal, ProposalState
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.stage import Standing
 from fhir_mappings.model.window import Window
+from fhir_mappings.parse.bundle import Entry
+from fhir_mappings.parse.references import references
+from fhir_mappings.parse.sameness import fingerprint
 from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.render.appointment import Offer, appointment, described, moved
 from service.store import resources, schedules, windows
 from service.store.pool import Conn
+from service.store.resources import Stored
 from service.store.schedules import Service
 from service.store.statements import sql
 
@@ -69,6 +73,19 @@ async def of_referral(conn: Conn, case: Case) -> list[Proposal]:
 async def living(conn: Conn, case: Case) -> Proposal | None:
     """Return the one Appointment that is booked or arrived."""
     return next((one for one in await of_referral(conn, case) if one.state in LIVING), None)
+
+
+async def expect(conn: Conn, case: Case, proposal: Proposal, *, version: int | None) -> None:
+    """Let a caller pass who names the Appointment's version, or none (If-Match).
+
+    Raises:
+        Refused: `stale` where the Appointment has another version by now.
+    """
+    if version is None:
+        return
+    stored = await resources.find(conn, case.tenant, case.placer_id, _identity(proposal))
+    if stored is None or stored.version != version:
+        raise Refused(Problem(Code.STALE))
 
 
 async def standing(
@@ -246,6 +263,26 @@ async def cancel_living(
     if booked:
         await turn(conn, case, booked, ProposalState.CANCELLED, at=at, by=by, reason=reason)
     return booked
+
+
+async def keep_response(
+    conn: Conn, case: Case, entry: Entry, *, rid: str, base: str, at: datetime
+) -> Stored:
+    """Store an AppointmentResponse as it came, in the placer's space."""
+    identity = Identity(rtype="AppointmentResponse", rid=rid)
+    absolute = [one for one, _ in references(entry.tree, "") if one.startswith(f"{base}/")]
+    write = resources.received(
+        case.placer_id,
+        entry,
+        identity,
+        version=1,
+        reading={one: one.removeprefix(f"{base}/") for one in absolute},
+        said=fingerprint(entry.tree, str),
+        at=at,
+        referral=case.id,
+    )
+    await resources.write(conn, case.tenant, case.placer_id, [write], at=at)
+    return await resources.lock(conn, case.tenant, case.placer_id, identity)
 
 
 async def keep_answer(conn: Conn, case: Case, proposal: Proposal, answer_rid: str) -> None:

@@ -116,28 +116,45 @@ def test_an_answer_equal_to_the_standing_one_is_its_repeat(state: ProposalState)
 
 
 @pytest.mark.parametrize(
-    ("state", "expires", "bookable", "code"),
+    ("state", "expires"),
     [
-        (ProposalState.OPEN, NOW, True, Code.WINDOW_TAKEN),
-        (ProposalState.EXPIRED, NOW, True, Code.WINDOW_TAKEN),
-        (ProposalState.WITHDRAWN, NOW + HOLD, True, Code.WINDOW_TAKEN),
-        (ProposalState.WITHDRAWN, NOW + HOLD, False, Code.STAGE),
-        (ProposalState.DECLINED, NOW + HOLD, True, Code.STAGE),
-        (ProposalState.COUNTERED, NOW + HOLD, True, Code.STAGE),
-        (ProposalState.CANCELLED, NOW + HOLD, True, Code.STAGE),
+        (ProposalState.OPEN, NOW),
+        (ProposalState.EXPIRED, NOW),
+        (ProposalState.WITHDRAWN, NOW + HOLD),
     ],
 )
-def test_a_late_answer_is_told_why(
-    *, state: ProposalState, expires: datetime, bookable: bool, code: Code
+@pytest.mark.parametrize("answer", Answer)
+def test_an_answer_after_the_hold_is_late(
+    state: ProposalState, expires: datetime, answer: Answer
 ) -> None:
+    said = proposals.effect(
+        a_proposal(state, expires),
+        an_answer(answer, START),
+        standing=None,
+        bookable=True,
+        now=NOW,
+    )
+
+    assert said is Effect.LATE
+
+
+@pytest.mark.parametrize(
+    ("state", "bookable"),
+    [
+        (ProposalState.WITHDRAWN, False),
+        (ProposalState.DECLINED, True),
+        (ProposalState.COUNTERED, True),
+        (ProposalState.CANCELLED, True),
+        (ProposalState.FULFILLED, False),
+    ],
+)
+def test_an_answer_to_what_is_settled_is_refused(*, state: ProposalState, bookable: bool) -> None:
     answer = an_answer(Answer.ACCEPTED)
 
     with pytest.raises(Refused) as refused:
-        proposals.effect(
-            a_proposal(state, expires), answer, standing=None, bookable=bookable, now=NOW
-        )
+        proposals.effect(a_proposal(state), answer, standing=None, bookable=bookable, now=NOW)
 
-    assert refused.value.problems[0].code is code
+    assert refused.value.problems[0].code is Code.STAGE
 
 
 def test_another_answer_to_an_answered_proposal_is_refused() -> None:
@@ -176,11 +193,18 @@ def test_an_answer_that_agrees_with_what_staff_did_is_kept() -> None:
         an_answer(Answer.TENTATIVE, START, minutes=45),
     ],
 )
-def test_a_counter_proposal_of_no_possible_time_is_refused(answer: Answered) -> None:
-    with pytest.raises(Refused) as refused:
-        proposals.effect(a_proposal(), answer, standing=None, bookable=True, now=NOW)
+def test_a_counter_proposal_of_no_possible_time_has_no_time(answer: Answered) -> None:
+    said = proposals.effect(a_proposal(), answer, standing=None, bookable=True, now=NOW)
 
-    assert refused.value.problems[0].code is Code.BAD_WINDOW
+    assert said is Effect.NO_TIME
+
+
+def test_an_acceptance_of_another_time_than_the_one_proposed_has_no_time() -> None:
+    answer = an_answer(Answer.ACCEPTED, START + timedelta(hours=1))
+
+    said = proposals.effect(a_proposal(), answer, standing=None, bookable=True, now=NOW)
+
+    assert said is Effect.NO_TIME
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,3 @@
+UPDATE proposal
+   SET answer_rid = $3
+ WHERE tenant = $1 AND id = $2
