@@ -5,6 +5,7 @@ import typer
 from service.cli import clinic, keys, migrate, pack, placers
 from service.cli.demo import demo
 from service.cli.doctor import doctor
+from service.cli.sandbox import sandbox
 
 app = typer.Typer(
     name="tpi",
@@ -21,6 +22,7 @@ for _name, _commands in {
 }.items():
     app.add_typer(_commands, name=_name)
 app.command()(doctor)
+app.command()(sandbox)
 app.command()(demo)
 
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import uvloop
+
 from fhir_mappings.problems import TABLE, Refused
 from service.cli.output import Exit, Output
 from service.settings import Settings, SettingsError, read_settings
@@ -40,7 +42,8 @@ def carry_out(output: Output, work: Callable[[], Awaitable[Done]]) -> Done:
         return await work()
 
     try:
-        return asyncio.run(run())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(run())
     except Unusable as unusable:
         output.fail(unusable.fault, unusable.repair, unusable.code)
     except Refused as refused:

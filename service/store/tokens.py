@@ -55,6 +55,11 @@ async def caller_of(pool: Pool, sha256: bytes, *, at: datetime) -> Caller | None
     return _caller(row) if row else None
 
 
+async def known(conn: Conn, sha256: bytes) -> bool:
+    """Say whether a token of this digest was ever issued here."""
+    return bool(await conn.fetchval(sql("find_token"), sha256))
+
+
 async def revoke(conn: Conn, tenant: UUID, token: UUID, *, at: datetime) -> bool:
     """Shut a token out; say whether one was open under this id."""
     done: str = await conn.execute(sql("revoke_token"), tenant, token, at)

@@ -1,0 +1,74 @@
+"""An application run by uvicorn inside our own loop, and stopped in order by a signal."""
+
+import asyncio
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import uvicorn
+from litestar import Litestar
+
+from service.settings import Settings
+
+
+def listening(settings: Settings, host: str | None, port: int | None) -> Settings:
+    """Return the settings with another address to listen on.
+
+    Where clients reach us follows, unless it was said on purpose.
+    """
+    chosen = settings.model_copy(
+        update={"host": host or settings.host, "port": settings.port if port is None else port}
+    )
+    if "public_url" in settings.model_fields_set or port is None:
+        return chosen
+    return chosen.model_copy(update={"public_url": f"http://{chosen.host}:{chosen.port}"})
+
+
+def stopped_by_signal() -> asyncio.Event:
+    """Return what SIGTERM and SIGINT set."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, stop.set)
+    return stop
+
+
+async def answer_requests(app: Litestar, settings: Settings, stop: asyncio.Event) -> None:
+    """Answer until told to stop, then let running requests end (L22).
+
+    httptools, never h11 alone (DECISIONS 8). No access log of the server's: ours has the route
+    and no address (SECURITY §5). Proxy headers are nobody's word.
+    """
+    config = uvicorn.Config(
+        cast("Any", app),  # Litestar's ASGI type and uvicorn's differ in name
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.stop_seconds),
+    )
+    server = _Server(config)
+
+    async def end() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    waiting = asyncio.create_task(end())
+    try:
+        await server.serve()
+    finally:
+        waiting.cancel()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: uvicorn raises them again at its end, before our pools are closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Capture none."""
+        yield

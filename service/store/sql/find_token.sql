@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT FROM access_token WHERE sha256 = $1)
