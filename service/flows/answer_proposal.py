@@ -225,7 +225,7 @@ class _Act:
                 self.conn, self.case, window, said, expires=expires, new_id=self.deps.new_id
             ):
                 return
-        why = [judged.problem(one, day) for one in found if not judged.clear(day)][:1]
+        why = [judged.problem(one.id, day) for one in found if not judged.clear(day)][:1]
         raise await self._without(Code.WINDOW_TAKEN, *why)
 
     async def _keep(self) -> Stored | None:

@@ -183,7 +183,7 @@ class _Round:
         """Hold a window whose day is clear; one whose day is not is told and not held."""
         day = clinic_day(window.start, self.terms.zone)
         if not self.days.clear(day):
-            problem = self.days.problem(window, day)
+            problem = self.days.problem(window.id, day)
             if problem not in self.problems:
                 self.problems.append(problem)
             return True

@@ -6,6 +6,7 @@ screens again. A wash-out of three days makes the fourth day another answer than
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fhir_mappings.decide.screening import screen
@@ -13,7 +14,6 @@ from fhir_mappings.model.chart import Chart
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.review import Review
-from fhir_mappings.model.window import Window
 from fhir_mappings.parse import facts
 from fhir_mappings.problems import Code, Problem
 from service.store import charts, screenings
@@ -57,10 +57,10 @@ class Days:
         made = self.judged(day).screening
         return charts.inputs(self._chart, variant=made.variant, planned=made.planned, day=made.day)
 
-    def problem(self, window: Window, day: date) -> Problem:
+    def problem(self, window: UUID, day: date) -> Problem:
         """Say why a window is not offered: the rules that its day leaves open."""
         rules = sorted({one.rule for one in self.judged(day).open})
-        return Problem(Code.FINDING_OPEN, f"Slot/{window.id}", f"{day}: {', '.join(rules)}")
+        return Problem(Code.FINDING_OPEN, context=f"Slot/{window}, {day}: {', '.join(rules)}")
 
 
 def clinic_day(at: datetime, zone: str) -> date:
