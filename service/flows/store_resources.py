@@ -22,7 +22,7 @@ from fhir_mappings.parse.references import conditions as conditions_of
 from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.terms.search_parameters import TABLE, Kind
 from service.deps import Deps
-from service.store import audit, locks, outbox, plans, referrals, resources, search
+from service.store import audit, locks, outbox, placers, plans, referrals, resources, search
 from service.store.plans import Done, Plan, Standing, told
 from service.store.pool import Conn
 from service.store.refused import Again
@@ -64,9 +64,11 @@ async def store_resources(deps: Deps, caller: Caller, command: StoreResources) -
         space, command.entries, before, new_ids=new_ids, base=deps.settings.fhir_base, at=at
     )
     keys = _locks(caller.tenant, space, command.entries, planned)
+    patients = [locks.of_patient(caller.tenant, space, one) for one in planned.patients]
     async with transaction(
         deps.pool, tenant=caller.tenant, placer=caller.reach, locks=keys
     ) as conn:
+        await locks.take(conn, patients)  # after the others, as `receive_referral` does
         if not before.same(await _read(conn, caller.tenant, space, command.entries)):
             raise Again
         await _rescreen(deps, conn, caller, planned, at=at)
@@ -96,7 +98,8 @@ async def _read(conn: Conn, tenant: UUID, space: UUID, entries: Sequence[Entry])
     matches = {one: await _matching(conn, one, space) for one in sorted(conditions_of(entries))}
     named = {one for entry in entries if (one := plans.named(entry))}
     targets = await resources.find_many(conn, tenant, space, sorted(named)) if named else {}
-    return Standing(matches=matches, targets=targets)
+    placer = await placers.find(conn, tenant, space)
+    return Standing(placer_base=placer.base, matches=matches, targets=targets)
 
 
 async def _matching(conn: Conn, condition: Condition, space: UUID) -> tuple[Stored, ...]:
@@ -115,7 +118,6 @@ def _locks(tenant: UUID, space: UUID, entries: Sequence[Entry], planned: Plan) -
             for token in conditions.tokens(one, space)
         ),
         *(locks.of_identity(tenant, space, one) for one in named),
-        *(locks.of_patient(tenant, space, one) for one in planned.patients),
     ]
 
 

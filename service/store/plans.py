@@ -12,15 +12,16 @@ from uuid import UUID
 
 import msgspec
 
-from fhir_mappings.model.json import Identity, Tree, decode, text
+from fhir_mappings.model.json import Identity, Tree, members, text
 from fhir_mappings.parse.bundle import Entry, Method
-from fhir_mappings.parse.index import Indexed, index
-from fhir_mappings.parse.references import Condition, rewrites
+from fhir_mappings.parse.index import Indexed
+from fhir_mappings.parse.references import Condition, rewrites, rewritten
+from fhir_mappings.parse.referral import source_of
 from fhir_mappings.parse.sameness import canonical, fingerprint
-from fhir_mappings.parse.splice import authored, splice
+from fhir_mappings.parse.splice import authored
 from fhir_mappings.parse.versions import version_of
 from fhir_mappings.problems import Code, Problem, refuse_any
-from service.store.resources import RECEIVED, Stored, Write
+from service.store.resources import RECEIVED, Stored, Write, received
 
 _CREATED: Final = 201
 _KEPT: Final = 200
@@ -30,6 +31,7 @@ _GONE: Final = 204
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What the work rests on: read before it, and again under the locks."""
 
+    placer_base: str
     matches: Mapping[Condition, tuple[Stored, ...]]
     targets: Mapping[Identity, Stored]
 
@@ -94,7 +96,13 @@ def plan(
     patients: set[str] = set()
     for entry in entries:
         old = _standing_at(entry, chosen[entry.place], standing)
-        write = _write(entry, chosen[entry.place], old, reading.get(entry.place, {}), space, at)
+        at_place = _Place(
+            space=space,
+            identity=chosen[entry.place],
+            reading=reading.get(entry.place, {}),
+            address=source_of(entry, standing.placer_base),
+        )
+        write = _write(entry, old, at_place, at)
         if write is not None:
             writes.append(write)
             patients |= {write.indexed.patient_rid, old.patient_rid if old else ""}
@@ -164,43 +172,40 @@ def _standing_at(entry: Entry, identity: Identity, standing: Standing) -> Stored
     return met[0] if met else standing.targets.get(identity)
 
 
-def _write(
-    entry: Entry,
-    identity: Identity,
-    old: Stored | None,
-    reading: Mapping[str, str],
-    space: UUID,
-    at: datetime,
-) -> Write | None:
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an entry's resource stands: here, and at the placer; and what its references become."""
+
+    space: UUID
+    identity: Identity
+    reading: Mapping[str, str]
+    address: str
+
+
+def _write(entry: Entry, old: Stored | None, place: _Place, at: datetime) -> Write | None:
     """Return the new version of an entry, or None where nothing is written."""
     if entry.method is Method.DELETE:
         return None if old is None or old.deleted else _deletion(old, at)
     if entry.method is Method.POST and old is not None:
         return None  # If-None-Exist matched: what was sent is ignored
-    version = old.version + 1 if old else 1
-    spliced = splice(
-        entry.raw.decode(), rid=identity.rid, version=version, at=at, references=reading
-    )
-    tree = decode(spliced)
+    tree = members(rewritten(entry.tree, place.reading))
     if old is not None and not old.deleted and _same(tree, old.tree):
         return None
-    return Write(
-        identity=identity,
-        version=version,
-        text=spliced,
-        origin=RECEIVED,
-        digest=hashlib.sha256(entry.raw).digest(),
-        fingerprint=fingerprint(tree, str),
-        indexed=index(tree, space=space),
+    return received(
+        place.space,
+        entry,
+        place.identity,
+        version=old.version + 1 if old else 1,
+        reading=place.reading,
+        said=fingerprint(tree, str),
+        at=at,
+        address=place.address,
     )
 
 
 def _same(tree: Tree, standing: Tree) -> bool:
     """Say whether two versions are one but for `meta` (PROTOCOL §2.1)."""
-    bare, other = dict(tree), dict(standing)
-    bare.pop("meta", None)
-    other.pop("meta", None)
-    return canonical(bare) == canonical(other)
+    served: Tree = {**tree, "id": standing["id"], "meta": standing["meta"]}
+    return canonical(served) == canonical(standing)
 
 
 def _deletion(old: Stored, at: datetime) -> Write:
