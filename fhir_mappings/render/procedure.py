@@ -5,16 +5,14 @@ carries the whole visit in words, because servers drop members that they do not 
 Source: PROTOCOL §6 (Procedure, References there).
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator
 from uuid import UUID, uuid5
 
 from fhir_mappings.model.json import Json, Tree, items, members, text
 from fhir_mappings.model.visit import There
 from fhir_mappings.render.checked import checked
+from fhir_mappings.render.elsewhere import order, plain, words
 from fhir_mappings.terms.systems import EXT_APPOINTMENT, SID_VISIT, SID_VISIT_DOSE
-
-_OURS_ALONE: Final = frozenset({"id", "meta", "text"})
 
 
 def identified(procedure: Tree, doses: tuple[Tree, ...], visit: UUID) -> tuple[Tree, ...]:
@@ -101,61 +99,23 @@ def in_words(stored: tuple[Tree, ...], visit: str) -> str:
     return ". ".join([*said, f"tpi-intake visit {visit}"])
 
 
-def naming(tree: Tree) -> Tree:
-    """Return identifier and display that stand in for a reference to a resource of ours."""
-    identifiers = items(tree.get("identifier"))
-    display = _display(tree) or text(tree, "resourceType")
-    named: Tree = {"identifier": identifiers[0]} if identifiers else {}
-    return named | {"display": display}
-
-
 def _procedure(stored: Tree, place: There) -> Tree:
-    tree = _plain(stored, place.named)
+    tree = plain(stored, place.named)
     kept = [
         one for one in items(tree.pop("extension", None)) if text(one, "url") != EXT_APPOINTMENT
     ]
     if kept:
         tree["extension"] = kept
-    tree["basedOn"] = [_order(place)]
+    tree["basedOn"] = [order(place)]
     tree["subject"] = {"reference": place.subject}
     return tree
-
-
-def _order(place: There) -> Tree:
-    if place.order:
-        return {"reference": place.order}
-    system, value = place.order_identifier
-    return {"identifier": {"system": system, "value": value}}
 
 
 def _dose(stored: Tree, place: There, procedure: str) -> Tree:
-    tree = _plain(stored, place.named)
+    tree = plain(stored, place.named)
     tree["partOf"] = [{"reference": procedure}]
     tree["subject"] = {"reference": place.subject}
     return tree
-
-
-def _plain(stored: Tree, named: Mapping[str, Tree]) -> Tree:
-    kept: Tree = {name: value for name, value in stored.items() if name not in _OURS_ALONE}
-    return members(_elsewhere(kept, named))
-
-
-def _elsewhere(value: Json, named: Mapping[str, Tree]) -> Json:
-    """Replace each reference to something of ours by what stands in for it."""
-    if isinstance(value, list):
-        return [_elsewhere(one, named) for one in value]
-    if not isinstance(value, dict):
-        return value
-    reference = value.get("reference")
-    if isinstance(reference, str) and not reference.startswith("#"):
-        return _stand_in(value, reference, named)
-    return {name: _elsewhere(one, named) for name, one in value.items()}
-
-
-def _stand_in(value: Tree, reference: str, named: Mapping[str, Tree]) -> Tree:
-    known = named.get(reference, {})
-    said: Tree = {name: value[name] for name in ("identifier", "display") if name in value}
-    return {**known, **said} or {"display": reference.partition("/")[0]}
 
 
 def _with_identifier(tree: Tree, system: str, value: str) -> Tree:
@@ -166,9 +126,9 @@ def _with_identifier(tree: Tree, system: str, value: str) -> Tree:
 def _sentences(stored: tuple[Tree, ...]) -> Iterator[str]:
     procedure = stored[0]
     status = text(procedure, "status")
-    yield _concept(procedure.get("code"))
+    yield words(procedure.get("code"))
     if status != "completed":
-        yield f"{status.capitalize()}: {_concept(procedure.get('statusReason'))}"
+        yield f"{status.capitalize()}: {words(procedure.get('statusReason'))}"
     yield _listed("Site", procedure.get("bodySite"))
     yield from (_dose_in_words(dose) for dose in stored[1:])
     yield _listed("Complication", procedure.get("complication")) or "No complication recorded"
@@ -180,33 +140,16 @@ def _sentences(stored: tuple[Tree, ...]) -> Iterator[str]:
 def _dose_in_words(dose: Tree) -> str:
     held = items(dose.get("contained"))
     medication = members(held[0]) if held else {}
-    agent = _concept(medication.get("code") or dose.get("medicationCodeableConcept"))
+    agent = words(medication.get("code") or dose.get("medicationCodeableConcept"))
     dosage = members(dose.get("dosage"))
     quantity = members(dosage.get("dose"))
     amount = f"{quantity.get('value')} {text(quantity, 'unit') or text(quantity, 'code')}"
     batch = members(medication.get("batch"))
-    said = f"{agent} {amount} into {_concept(dosage.get('site'))}"
+    said = f"{agent} {amount} into {words(dosage.get('site'))}"
     lot, expiry = text(batch, "lotNumber"), text(batch, "expirationDate")
     return said + (f", lot {lot}" if lot else "") + (f", exp {expiry}" if expiry else "")
 
 
 def _listed(name: str, concepts: Json) -> str:
-    said = [words for words in map(_concept, items(concepts)) if words]
+    said = [words for words in map(words, items(concepts)) if words]
     return f"{name}: {', '.join(said)}" if said else ""
-
-
-def _concept(concept: Json) -> str:
-    """Say a concept: its text, else the first display or code."""
-    codings = items(members(concept).get("coding"))
-    first = members(codings[0]) if codings else {}
-    return text(concept, "text") or text(first, "display") or text(first, "code")
-
-
-def _display(tree: Tree) -> str:
-    name = tree.get("name")
-    if isinstance(name, str):
-        return name
-    human = members(items(name)[0]) if items(name) else {}
-    given = [one for one in items(human.get("given")) if isinstance(one, str)]
-    spoken = " ".join([*given, text(human, "family")]).strip()
-    return text(human, "text") or spoken or _concept(tree.get("code"))

@@ -20,23 +20,15 @@ STOPPED: Final = timedelta(minutes=5)
 """After a 401 or 403: an operator must act; until then one call in five minutes asks (F20)."""
 
 
+_NO_PAUSE: Final = timedelta(0)
+
+
 class Health(StrEnum):
     """What a delivery showed of its placer's server, whatever became of the delivery."""
 
     WORKED = "worked"
     FAILED = "failed"
     DENIED = "denied"
-
-
-class Delivered(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker learns from one delivery: how the server is, how long it wants rest.
-
-    `outcome` is a word of a closed set for the log: done, again, needs-person.
-    """
-
-    outcome: str
-    health: Health = Health.WORKED
-    pause: timedelta = timedelta(0)
 
 
 class _State(msgspec.Struct):
@@ -56,13 +48,15 @@ class Breaker:
             placer for placer, state in self._states.items() if state.until and now < state.until
         )
 
-    def note(self, placer: UUID, delivered: Delivered, now: datetime) -> None:
-        """Learn from one delivery."""
-        match delivered.health:
+    def note(
+        self, placer: UUID, health: Health, now: datetime, *, pause: timedelta = _NO_PAUSE
+    ) -> None:
+        """Learn from one delivery; `pause` is how long the server asked to be left alone."""
+        match health:
             case Health.WORKED:
                 self._states.pop(placer, None)
             case Health.FAILED:
-                self._failed(placer, now, delivered.pause)
+                self._failed(placer, now, pause)
             case Health.DENIED:
                 state = self._states.setdefault(placer, _State())
                 state.until = now + STOPPED

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fhir_mappings.model.placer import Placer
+from service.clients.breaker import Breaker
 from service.clients.egress import Door, Egress
 from service.clients.fhir import FhirServer
 
@@ -16,6 +17,7 @@ class Placers:
 
     def __init__(self, egress: Egress) -> None:
         self._egress = egress
+        self.breaker = Breaker()
         self._tokens: dict[str, str] = {}
 
     def server(self, placer: Placer) -> FhirServer:

@@ -8,23 +8,37 @@ from datetime import datetime
 
 from fhir_mappings.decide import ladder
 from fhir_mappings.decide.ladder import Person, Stop, Wait
-from fhir_mappings.model.json import items, text
-from fhir_mappings.model.visit import Sought
+from fhir_mappings.model.json import Tree, items, text
+from fhir_mappings.model.visit import Sought, There
 from fhir_mappings.model.writeback import PersonReason, Reply, Verdict
 from fhir_mappings.parse import readback
 from service.clients.fhir import FhirServer
 
 
-async def subject(server: FhirServer, patient: Sought, now: datetime) -> str | Stop | Wait | Person:
-    """Say how the server knows the patient; without a subject nothing can be written there."""
-    found = await _find(server, patient, now)
-    return found if found is not None else Person(reason=PersonReason.SUBJECT_NOT_FOUND)
+async def place(
+    server: FhirServer,
+    *,
+    patient: Sought,
+    order: Sought,
+    key: tuple[str, str],
+    named: dict[str, Tree],
+    now: datetime,
+) -> There | Stop | Wait | Person:
+    """Say how the server knows what a delivery refers to.
 
-
-async def order(server: FhirServer, request: Sought, now: datetime) -> str | Stop | Wait:
-    """Say how the server knows the order; empty: by its identifier alone."""
-    found = await _find(server, request, now)
-    return "" if found is None else found
+    `key` is the order's identifier (system, value); `named` what stands in for what is ours.
+    Without a subject nothing can be written there; an order that is not found once is named by
+    its identifier alone.
+    """
+    subject = await _find(server, patient, now)
+    if subject is None:
+        return Person(reason=PersonReason.SUBJECT_NOT_FOUND)
+    if not isinstance(subject, str):
+        return subject
+    request = await _find(server, order, now)
+    if request is not None and not isinstance(request, str):
+        return request
+    return There(subject=subject, order=request or "", order_identifier=key, named=named)
 
 
 async def _find(server: FhirServer, sought: Sought, now: datetime) -> str | Stop | Wait | None:

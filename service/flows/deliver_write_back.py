@@ -17,6 +17,7 @@ from fhir_mappings.decide.ladder import Person, Progress, Proven, ReadBack, Sear
 from fhir_mappings.decide.retry import Again, Patience, ToPerson, try_again
 from fhir_mappings.decide.stages import advance
 from fhir_mappings.model.caller import Verb, service_caller
+from fhir_mappings.model.job import Job, JobOutcome
 from fhir_mappings.model.stage import Event, Stage, Standing
 from fhir_mappings.model.visit import There
 from fhir_mappings.model.writeback import (
@@ -28,12 +29,10 @@ from fhir_mappings.model.writeback import (
 )
 from fhir_mappings.render import procedure
 from service.clients import whereabouts
-from service.clients.breaker import Delivered, Health
+from service.clients.breaker import Health
 from service.clients.courier import Courier
-from service.clients.fhir import FhirServer
 from service.deps import Deps
 from service.store import audit, deliveries, parcels, referrals, tasks, writebacks
-from service.store.deliveries import Job
 from service.store.parcels import Parcel
 from service.store.transaction import retried, transaction
 
@@ -50,7 +49,7 @@ class Carried:
     courier: Courier | None = None
 
 
-async def deliver_write_back(deps: Deps, job: Job) -> Delivered:
+async def deliver_write_back(deps: Deps, job: Job) -> JobOutcome:
     """Do one run of one write-back, and settle it.
 
     Raises:
@@ -88,7 +87,14 @@ def _begin(parcel: Parcel) -> Progress:
 
 async def _carry(deps: Deps, job: Job, parcel: Parcel, known: Progress) -> Carried:
     server = deps.placers.server(parcel.placer)
-    place = await _place(deps, server, parcel)
+    place = await whereabouts.place(
+        server,
+        patient=parcel.patient,
+        order=parcel.order,
+        key=(parcel.case.order_system, parcel.case.order_value),
+        named=parcel.named,
+        now=deps.now(),
+    )
     if not isinstance(place, There):
         failed = None if isinstance(place, Person) else Verdict.LATER
         return Carried(step=place, known=msgspec.structs.replace(known, last=failed))
@@ -109,21 +115,6 @@ async def _carry(deps: Deps, job: Job, parcel: Parcel, known: Progress) -> Carri
             case _:
                 return Carried(step=step, known=known, courier=courier)
     return Carried(step=Wait(), known=known, courier=courier)
-
-
-async def _place(deps: Deps, server: FhirServer, parcel: Parcel) -> There | Wait | Stop | Person:
-    subject = await whereabouts.subject(server, parcel.patient, deps.now())
-    if not isinstance(subject, str):
-        return subject
-    order = await whereabouts.order(server, parcel.order, deps.now())
-    if not isinstance(order, str):
-        return order
-    return There(
-        subject=subject,
-        order=order,
-        order_identifier=(parcel.case.order_system, parcel.case.order_value),
-        named=parcel.named,
-    )
 
 
 async def _note(deps: Deps, job: Job, parcel: Parcel, known: Progress) -> None:
@@ -147,19 +138,20 @@ def _known(parcel: Parcel, known: Progress, state: WriteBackState) -> WriteBack:
 
 
 @retried
-async def _already(deps: Deps, job: Job) -> Delivered:
+async def _already(deps: Deps, job: Job) -> JobOutcome:
     """The record was proven before, by another run or a person: only the job is left."""
     async with transaction(deps.pool, tenant=job.tenant, placer=str(job.placer_id)) as conn:
         await deliveries.complete(
             conn, job, outcome="proven-before", at=deps.now(), new_id=deps.new_id()
         )
-    return Delivered(outcome="done")
+    deps.placers.breaker.note(job.placer_id, Health.WORKED, deps.now())
+    return JobOutcome.DONE
 
 
 @retried
 async def _prove(
     deps: Deps, job: Job, parcel: Parcel, known: Progress, courier: Courier
-) -> Delivered:
+) -> JobOutcome:
     """Keep the proof, complete the Task, and take the job off, in one transaction."""
     now = deps.now()
     caller = service_caller(job.tenant, job.zone)
@@ -187,11 +179,12 @@ async def _prove(
             new_id=deps.new_id(),
         )
     deps.wake()
-    return Delivered(outcome="done")
+    deps.placers.breaker.note(job.placer_id, Health.WORKED, deps.now())
+    return JobOutcome.DONE
 
 
 @retried
-async def _put_back(deps: Deps, job: Job, parcel: Parcel, carried: Carried) -> Delivered:
+async def _put_back(deps: Deps, job: Job, parcel: Parcel, carried: Carried) -> JobOutcome:
     """Write down how far it came, and when it is tried again or that a person must look."""
     now = deps.now()
     then, code = _next(deps, job, parcel, carried)
@@ -202,11 +195,8 @@ async def _put_back(deps: Deps, job: Job, parcel: Parcel, carried: Carried) -> D
             conn, job.tenant, _known(parcel, carried.known, state), code=code, at=now
         )
         await deliveries.put_back(conn, job, then, code=code, at=now, new_id=deps.new_id())
-    return Delivered(
-        outcome="needs-person" if isinstance(then, ToPerson) else "again",
-        health=_health(carried),
-        pause=carried.known.pause,
-    )
+    deps.placers.breaker.note(job.placer_id, _health(carried), now, pause=carried.known.pause)
+    return JobOutcome.NEEDS_PERSON if isinstance(then, ToPerson) else JobOutcome.AGAIN
 
 
 def _next(deps: Deps, job: Job, parcel: Parcel, carried: Carried) -> tuple[Again | ToPerson, str]:

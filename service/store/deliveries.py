@@ -7,42 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
 from asyncpg import Record
 
 from fhir_mappings.decide.retry import Again, ToPerson
+from fhir_mappings.model.job import Job, JobKind, LeaseLost
 from fhir_mappings.model.referral import Case
-from service.store.outbox import JobKind
 from service.store.pool import Conn
 from service.store.statements import sql
-
-
-class LeaseLost(Exception):
-    """Another worker has the job: whatever this one does for it changes nothing."""
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One claimed job: ids, and when it was promised to be handed to a person.
-
-    `attempts` counts this one; `zone` is the clinic's; `dedupe` ends with what the job is about.
-    """
-
-    tenant: UUID
-    id: UUID
-    placer_id: UUID
-    referral: UUID
-    kind: JobKind
-    dedupe: str
-    attempts: int
-    made_at: datetime
-    give_up_at: datetime
-    zone: str
-    lease: UUID
-
-    @property
-    def about(self) -> str:
-        """Return the id that the job is about, the last part of its dedupe key."""
-        return self.dedupe.rpartition(":")[2]
 
 
 async def claim(

@@ -4,25 +4,18 @@ Claiming and settling stand in `deliveries`.
 """
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from fhir_mappings.model.job import JobKind
 from fhir_mappings.model.referral import Case
 from service.store.pool import Conn
 from service.store.statements import sql
 
+__all__ = ["JobKind", "add", "rescreen"]
+
 _GIVE_UP: Final = timedelta(hours=24)
 """SECURITY L18: a job is handed to a person a day after it was made."""
-
-
-class JobKind(StrEnum):
-    """What a worker can be asked to do."""
-
-    RESCREEN = "rescreen"
-    TASK_UPDATE = "task-update"
-    WRITE_BACK = "write-back"
-    PROPOSE_AGAIN = "propose-again"
 
 
 async def add(

@@ -12,7 +12,7 @@ from fhir_mappings.model.visit import Sought
 from fhir_mappings.model.writeback import WriteBack
 from fhir_mappings.parse.index import references
 from fhir_mappings.problems import Code, Problem, Refused
-from fhir_mappings.render import procedure
+from fhir_mappings.render.elsewhere import naming
 from service.store import placers, referrals, resources, visits, writebacks
 from service.store.pool import Conn
 
@@ -30,6 +30,49 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     named: dict[str, Tree]
     patient: Sought
     order: Sought
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """The coordination Task with all it refers to, as our database holds it."""
+
+    case: Case
+    placer: Placer
+    task: Tree
+    named: dict[str, Tree]
+    patient: Sought
+    order: Sought
+
+
+async def of_task(conn: Conn, tenant: UUID, referral: UUID) -> Letter:
+    """Gather a referral's coordination Task as it now stands.
+
+    The Procedure that was proven is named as the placer's server knows it.
+
+    Raises:
+        Refused: `not-found` where the referral or its Task is not there.
+    """
+    case = await referrals.find(conn, tenant, referral)
+    placer = await placers.find(conn, tenant, case.placer_id)
+    identity = Identity(rtype="Task", rid=case.task_rid)
+    stored = await resources.find(conn, tenant, case.placer_id, identity)
+    if stored is None:
+        raise Refused(Problem(Code.NOT_FOUND, context="Task"))
+    proven = await writebacks.proven(conn, case)
+    return Letter(
+        case=case,
+        placer=placer,
+        task=stored.tree,
+        named={
+            **await named(conn, case, (stored.tree,)),
+            **{f"Procedure/{ours}": _at(theirs) for ours, theirs in proven.items()},
+        },
+        patient=await sought(conn, case, "Patient", case.patient_rid, placer.systems.patient),
+        order=await sought(conn, case, "ServiceRequest", case.order_rid, placer.systems.order),
+    )
+
+
+def _at(reference: str) -> Tree:
+    return {"reference": reference}
 
 
 async def of_visit(conn: Conn, tenant: UUID, referral: UUID, visit: UUID) -> Parcel:
@@ -60,7 +103,7 @@ async def named(conn: Conn, case: Case, trees: tuple[Tree, ...]) -> dict[str, Tr
     found: dict[str, Tree] = {}
     for space in (NIL_SPACE, case.placer_id):
         known = await resources.find_many(conn, case.tenant, space, identities)
-        found |= {str(one): procedure.naming(stored.tree) for one, stored in known.items()}
+        found |= {str(one): naming(stored.tree) for one, stored in known.items()}
     return found
 
 

@@ -53,6 +53,11 @@ async def add(conn: Conn, placer: Placer, *, at: datetime) -> None:
     )
 
 
+async def let_poll(conn: Conn, tenant: UUID, placer: UUID) -> None:
+    """Note that a placer's server takes no Task: from now on it reads ours."""
+    await conn.execute(sql("placer_polls"), tenant, placer)
+
+
 async def disable(conn: Conn, tenant: UUID, placer: UUID) -> bool:
     """Shut a placer out at once: no token of its client opens anything; say whether it changed."""
     done: str = await conn.execute(sql("disable_placer"), tenant, placer)

@@ -48,6 +48,12 @@ async def of_visit(conn: Conn, case: Case, visit: UUID) -> WriteBack:
     )
 
 
+async def proven(conn: Conn, case: Case) -> dict[str, str]:
+    """Return the proven Procedures of a referral: our id to the placer's reference."""
+    rows = await conn.fetch(sql("proven_writebacks"), case.tenant, case.id)
+    return {row["procedure_rid"]: row["reference"] for row in rows}
+
+
 async def note(
     conn: Conn, tenant: UUID, writeback: WriteBack, *, code: str = "", at: datetime
 ) -> None:
