@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from fhir_mappings.decide.screening import screen
-
 from fhir_mappings.decide.access import allow
+from fhir_mappings.decide.screening import screen
 from fhir_mappings.decide.stages import taken
 from fhir_mappings.model.caller import Caller, Verb
 from fhir_mappings.model.finding import Action, Finding, Screening
@@ -23,7 +22,7 @@ from fhir_mappings.model.stage import DEAD, DONE, Stage
 from fhir_mappings.model.story import Story
 from fhir_mappings.parse import facts, identities, referral, taking
 from fhir_mappings.parse.bundle import Entry
-from fhir_mappings.parse.identities import Known, condition_of
+from fhir_mappings.parse.identities import Known
 from fhir_mappings.parse.taking import Read
 from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.render.detected_issue import detected_issue, finding_rid
@@ -354,7 +353,8 @@ async def _repeat(conn: Conn, work: _Work, read: Read, case: Case) -> Received:
         referral=case.id,
         at=work.now,
     )
-    return _received("duplicate", case, read, done, None)
+    verdict = "differs" if _differs(read, standing) else "duplicate"
+    return _received(verdict, case, read, done, None)
 
 
 async def _amend(conn: Conn, work: _Work, read: Read, case: Case) -> Received:
@@ -396,8 +396,7 @@ async def _amend(conn: Conn, work: _Work, read: Read, case: Case) -> Received:
         new_id=work.deps.new_id(),
     )
     await _rescreen_others(conn, work, case)
-    ignored = condition_of(read.asked.order) is not None
-    verdict = "differs" if ignored else "amended"
+    verdict = "differs" if _differs(read, standing) else "amended"
     return _received(verdict, moved, read, done, judged.screening)
 
 
@@ -409,8 +408,21 @@ def _gating(screening: Screening) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda one: (-one.action.weight, one.rule)))
 
 
+def _differs(read: Read, standing: Mapping[Identity, Stored]) -> bool:
+    """Tell whether an order that was sent to exist only differs from the one held."""
+    order = read.asked.order
+    held = standing.get(read.order)
+    return (
+        bool(order.condition) and held is not None and (held.fingerprint != read.said[order.place])
+    )
+
+
 def _received(
-    verdict: str, case: Case, read: Read, done: tuple[Done, ...], screening: Screening | None
+    verdict: str,
+    case: Case,
+    read: Read,
+    done: tuple[Done, ...],
+    screening: Screening | None,
 ) -> Received:
     return Received(
         verdict=verdict,

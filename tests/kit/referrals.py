@@ -1,4 +1,4 @@
-"""Referrals as messages: the payloads, re-made or changed, taken by the flow as a placer's client."""
+"""Referrals as messages: the payloads, re-made or changed, taken as a client of the placer."""
 
 import copy
 import hashlib
@@ -56,7 +56,7 @@ def numbered(bundle: Bundle, number: str) -> Bundle:
 
 
 def remade(bundle: Bundle, seed: int) -> Bundle:
-    """The same referral as another export would write it: new urns, other order, other narrative."""
+    """The same referral as another export writes it: new urns, other order, other narrative."""
     chance = random.Random(seed)  # noqa: S311 - a test's dice
     text = json.dumps(bundle)
     for entry in bundle["entry"]:
