@@ -1,5 +1,6 @@
 """`tpi pack`: the clinical content, checked and explained."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -7,8 +8,12 @@ import typer
 
 from fhir_mappings.model.pack import Pack
 from service.cli.carry import carry_out
+from service.cli.clinic import bytes_of
 from service.cli.output import AsJson, Output, Plain
+from service.content.definitions import load_shape
 from service.content.load import load_pack
+from service.deps import utc_now
+from service.reads.explain import Explained, explained
 
 app = typer.Typer(
     help="Check a content pack, and see why it says what it says.\n\n    tpi pack check",
@@ -42,6 +47,46 @@ def check(directory: Directory = None, *, as_json: AsJson = False, plain: Plain 
     )  # fmt: skip
     if not pack.content.clinically_reviewed:
         output.say("Not clinically reviewed: no clinic's reviewer has signed this pack.")
+
+
+@app.command()
+def explain(
+    file: Annotated[Path, typer.Argument(help="A transaction Bundle with one order.")],
+    *,
+    directory: Directory = None,
+    planned: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the injection.")
+    ] = None,
+    today: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the screening.")
+    ] = None,
+    variant: Annotated[str | None, typer.Option(help="As the pack names it.")] = None,
+    as_json: AsJson = False,
+    plain: Plain = False,
+) -> None:
+    """Screen one Bundle offline: what became of every rule, with its evidence."""
+    output = Output(as_json=as_json, plain=plain)
+    day = (today or utc_now()).date()
+
+    async def work() -> Explained:
+        return explained(
+            bytes_of(file),
+            load_pack(directory),
+            load_shape(),
+            day=day,
+            planned=planned.date() if planned else None,
+            variant=variant,
+        )
+
+    said = carry_out(output, work)
+    for one in said.verdicts:
+        evidence = () if one.finding is None else one.finding.evidence
+        told = tuple(f"{at.path} {at.value} {at.date}".strip() for at in evidence)
+        output.result(
+            "rule", rule=one.rule, verdict=one.ruling.value, title=one.title,
+            evidence=told or (one.because,),
+        )  # fmt: skip
+    output.result("outcome", outcome=said.screening.outcome.value, planned=said.screening.planned)
 
 
 def unsourced(pack: Pack) -> list[tuple[str, str]]:
