@@ -13,7 +13,7 @@ from fhir_mappings.model.proposal import ProposalState
 from fhir_mappings.model.stage import Event, Stage, Standing
 from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
-from service.store import audit, days, proposals, referrals, screenings, tasks
+from service.store import acts, days, proposals, referrals, screenings
 from service.store.transaction import retried, transaction
 
 
@@ -77,16 +77,15 @@ async def record_arrival(deps: Deps, caller: Caller, command: RecordArrival) -> 
         case = await referrals.move(
             conn, case, stage, at=now, outcome=judged.screening.outcome, planned_date=day
         )
-        await tasks.tell(conn, case, at=now, new_id=deps.new_id(), judged=judged)
-        await audit.add(
+        await acts.leave(
             conn,
             caller,
+            case,
             Verb.ARRIVE,
-            placer=case.placer_id,
-            referral=case.id,
-            what=f"Appointment/{appointment.id}",
+            targets=[f"Appointment/{appointment.id}"],
+            judged=judged,
             at=now,
-            new_id=deps.new_id(),
+            new_id=deps.new_id,
         )
     deps.wake()
     return Arrived(

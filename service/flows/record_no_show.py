@@ -12,7 +12,7 @@ from fhir_mappings.model.proposal import ProposalState
 from fhir_mappings.model.stage import Event, Stage, Standing
 from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
-from service.store import audit, proposals, referrals, tasks, visits
+from service.store import acts, proposals, referrals, visits
 from service.store.transaction import retried, transaction
 
 
@@ -56,16 +56,14 @@ async def record_no_show(deps: Deps, caller: Caller, command: RecordNoShow) -> N
         await proposals.turn(conn, case, appointment, ProposalState.NO_SHOW, at=now)
         await visits.give_time_back(conn, case, appointment)
         case = await referrals.move(conn, case, stage, at=now)
-        await tasks.tell(conn, case, at=now, new_id=deps.new_id())
-        await audit.add(
+        await acts.leave(
             conn,
             caller,
+            case,
             Verb.NO_SHOW,
-            placer=case.placer_id,
-            referral=case.id,
-            what=f"Appointment/{appointment.id}",
+            targets=[f"Appointment/{appointment.id}"],
             at=now,
-            new_id=deps.new_id(),
+            new_id=deps.new_id,
         )
     deps.wake()
     return NoShow(placer=case.placer_id, appointment=appointment.id, stage=case.stage)

@@ -26,14 +26,13 @@ from fhir_mappings.render import procedure
 from fhir_mappings.render.transaction_response import Done
 from service.deps import Deps
 from service.store import (
-    audit,
+    acts,
     days,
     outbox,
     proposals,
     referrals,
     resources,
     screenings,
-    tasks,
     visits,
     writebacks,
 )
@@ -174,7 +173,15 @@ async def _to_review(conn: Conn, work: _Work, case: Case, judged: Judged) -> Ref
     living = await proposals.standing(conn, case)
     stage = advance(case.stage, screened(judged.outcome), judged.standing(living))
     case = await referrals.move(conn, case, stage, at=work.now, outcome=judged.screening.outcome)
-    await tasks.tell(conn, case, at=work.now, new_id=work.deps.new_id(), judged=judged)
+    await acts.leave(
+        conn,
+        work.caller,
+        case,
+        Verb.RESCREEN,
+        judged=judged,
+        at=work.now,
+        new_id=work.deps.new_id,
+    )
     return Refused(*(Problem(Code.FINDING_OPEN, "Procedure", one.rule) for one in judged.open))
 
 
@@ -208,16 +215,15 @@ async def _record(
         at=now,
         new_id=deps.new_id(),
     )
-    await tasks.tell(conn, case, at=now, new_id=deps.new_id(), judged=judged)
-    await audit.add(
+    await acts.leave(
         conn,
         work.caller,
+        case,
         Verb.RECORD_VISIT,
-        placer=case.placer_id,
-        referral=case.id,
-        what=f"visit {visit_id} {visit.state.value}",
+        targets=[str(one.identity) for one in done],
+        judged=judged,
         at=now,
-        new_id=deps.new_id(),
+        new_id=deps.new_id,
     )
     return done
 

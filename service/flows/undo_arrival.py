@@ -11,7 +11,7 @@ from fhir_mappings.model.proposal import ProposalState
 from fhir_mappings.model.stage import Event, Stage, Standing
 from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
-from service.store import audit, days, proposals, referrals, tasks, visits
+from service.store import acts, days, proposals, referrals, visits
 from service.store.transaction import retried, transaction
 
 
@@ -55,16 +55,14 @@ async def undo_arrival(deps: Deps, caller: Caller, command: UndoArrival) -> Undo
         await visits.take_time_again(conn, case, appointment)
         await proposals.turn(conn, case, appointment, ProposalState.ACCEPTED, at=now)
         case = await referrals.move(conn, case, stage, at=now)
-        await tasks.tell(conn, case, at=now, new_id=deps.new_id())
-        await audit.add(
+        await acts.leave(
             conn,
             caller,
+            case,
             Verb.UNDO,
-            placer=case.placer_id,
-            referral=case.id,
-            what=f"Appointment/{appointment.id}",
+            targets=[f"Appointment/{appointment.id}"],
             at=now,
-            new_id=deps.new_id(),
+            new_id=deps.new_id,
         )
     deps.wake()
     return Undone(placer=case.placer_id, appointment=appointment.id, stage=case.stage)

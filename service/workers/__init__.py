@@ -1,0 +1,1 @@
+"""Work nobody asked for just now: the outbox and the timers."""
