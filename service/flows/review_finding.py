@@ -7,14 +7,16 @@ from fhir_mappings.decide.access import allow
 from fhir_mappings.decide.review import lifts
 from fhir_mappings.model.caller import Caller, Verb
 from fhir_mappings.model.finding import Action, Finding
+from fhir_mappings.model.json import Identity
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.review import Review, Verdict
 from fhir_mappings.model.stage import DEAD, DONE
 from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.render.detected_issue import finding_rid
 from service.deps import Deps
-from service.store import acts, judging, referrals, screenings, tasks
+from service.store import acts, judging, referrals, resources, screenings, tasks
 from service.store.judging import Bench
+from service.store.pool import Conn
 from service.store.screenings import Judged
 from service.store.transaction import retried, transaction
 
@@ -26,11 +28,13 @@ _LEAST_REASON = 10
 class ReviewFinding:
     """One word on one or more findings of a referral, named by their DetectedIssue.
 
-    `version` is the Task's that the reviewer saw, None where it was not told.
+    `versions` are those that the reviewer read, 0 where it was not told; `version` is the Task's,
+    None where it was not told.
     """
 
     referral: UUID
     findings: tuple[str, ...]
+    versions: tuple[int, ...]
     verdict: Verdict
     reason_code: str = ""
     reason: str = ""
@@ -61,6 +65,7 @@ async def review_finding(deps: Deps, caller: Caller, command: ReviewFinding) -> 
         if not new:
             return case
         await tasks.expect(conn, case, version=command.version)
+        await _as_read(conn, case, command)
         if case.stage in DEAD | DONE:
             raise Refused(Problem(Code.TOO_LATE, context=case.stage.value))
         for review in new:
@@ -86,6 +91,20 @@ async def review_finding(deps: Deps, caller: Caller, command: ReviewFinding) -> 
 def _reasoned(command: ReviewFinding) -> None:
     if command.verdict is Verdict.OVERRIDE and len(command.reason.strip()) < _LEAST_REASON:
         raise Refused(Problem(Code.REASON_NEEDED, "Parameters.parameter.where(name='reason')"))
+
+
+async def _as_read(conn: Conn, case: Case, command: ReviewFinding) -> None:
+    """Refuse a word on a finding that is not the version that was read."""
+    read = {
+        Identity(rtype="DetectedIssue", rid=rid): version
+        for rid, version in zip(command.findings, command.versions, strict=True)
+        if version
+    }
+    stand = await resources.find_many(conn, case.tenant, case.placer_id, read)
+    for identity, version in read.items():
+        if identity not in stand or stand[identity].version != version:
+            at = "Parameters.parameter.where(name='finding')"
+            raise Refused(Problem(Code.FINDING_CHANGED, at))
 
 
 def _new_words(
