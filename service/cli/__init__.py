@@ -6,6 +6,7 @@ from service.cli import clinic, keys, migrate, pack, placers
 from service.cli.demo import demo
 from service.cli.doctor import doctor
 from service.cli.sandbox import sandbox
+from service.cli.serve import serve, worker
 
 app = typer.Typer(
     name="tpi",
@@ -21,6 +22,8 @@ for _name, _commands in {
     "pack": pack.app,
 }.items():
     app.add_typer(_commands, name=_name)
+app.command()(serve)
+app.command()(worker)
 app.command()(doctor)
 app.command()(sandbox)
 app.command()(demo)

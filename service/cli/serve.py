@@ -19,6 +19,7 @@ from service.store.embedded import Urls, database
 from service.store.migrate import expect_schema
 from service.store.pool import connect
 from service.workers.supervisor import supervise
+from service.workers.wake import Wake
 
 Host = Annotated[str | None, typer.Option(help="Where to listen; TPI_HOST.")]
 Port = Annotated[int | None, typer.Option(help="Where to listen; TPI_PORT.")]
@@ -47,14 +48,14 @@ def serve(
     log.configure(service=f"tpi-{role.value}", version=version("tpi-intake"))
 
     async def work() -> None:
-        stop = stopped_by_signal()
+        stop, wake = stopped_by_signal(), Wake()
         with database(settings) as urls:
             await _expect_schema(urls)
             parts: list[Coroutine[None, None, None]] = []
             if role in {Part.WEB, Part.ALL}:
-                parts.append(_doors(settings, urls, stop))
+                parts.append(_doors(settings, urls, stop, wake))
             if role in {Part.WORKER, Part.ALL}:
-                parts.append(_hands(settings, urls, stop))
+                parts.append(_hands(settings, urls, stop, wake))
             await _together(parts, stop)
 
     carry_out(output, work)
@@ -68,14 +69,14 @@ def worker() -> None:
     serve(role=Part.WORKER, host=None, port=None)
 
 
-async def _doors(settings: Settings, urls: Urls, stop: asyncio.Event) -> None:
-    async with open_deps(settings, "web", url=urls.web) as deps:
+async def _doors(settings: Settings, urls: Urls, stop: asyncio.Event, wake: Wake) -> None:
+    async with open_deps(settings, "web", url=urls.web, wake=wake.hint) as deps:
         await answer_requests(make_app(deps), settings, stop)
 
 
-async def _hands(settings: Settings, urls: Urls, stop: asyncio.Event) -> None:
-    async with open_deps(settings, "worker", url=urls.worker) as deps:
-        await supervise(deps, stop)
+async def _hands(settings: Settings, urls: Urls, stop: asyncio.Event, wake: Wake) -> None:
+    async with open_deps(settings, "worker", url=urls.worker, wake=wake.hint) as deps:
+        await supervise(deps, stop, wake)
 
 
 async def _expect_schema(urls: Urls) -> None:
