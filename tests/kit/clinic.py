@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from fhir_mappings.model.caller import Caller, Role, service_caller
-from fhir_mappings.model.json import Tree, items, members, text
+from fhir_mappings.model.json import Json, Tree, items, members, text
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.parse.shape import Shape
 from service.content.definitions import load_shape
@@ -78,6 +78,22 @@ def part(bundle: Tree, rtype: str, ending: str = "") -> Tree:
         for one in resources
         if one.get("resourceType") == rtype and text(one, "id").endswith(ending)
     )
+
+
+def with_a_second_room() -> Tree:
+    """Return the file with a second clinician who has the same hours in a room of their own."""
+    bundle = the_file()
+    text_of = json.dumps([one for one in items(bundle["entry"]) if _belongs_to_clinician(one)])
+    for known in ("a001", "a101", "b001", "e001"):
+        text_of = text_of.replace(f"44445555{known}", f"44446666{known}")
+    entries = items(bundle["entry"])
+    bundle["entry"] = [*entries, *json.loads(text_of)]
+    return bundle
+
+
+def _belongs_to_clinician(entry: Json) -> bool:
+    rid = text(entry, "resource", "id")
+    return rid[-4:] in {"a001", "a101", "b001", "e001"}
 
 
 @dataclass
