@@ -46,6 +46,8 @@ def _glance(tree: Tree) -> tuple[bool, bool]:  # noqa: C901, PLR0912 - the hot l
         if not node:
             plain = False
         elif type(node) is dict:
+            if "id" in node and len(node) == 1:  # an id alone is no content (ele-1)
+                plain = False
             if "contained" in node:
                 local = True
             if "end" in node and "start" in node and invariants.ends_before_it_starts(node):
@@ -81,25 +83,39 @@ def _of_object(node: Tree, path: Path) -> Iterator[Fault]:
     for name, value in node.items():
         if isinstance(value, list):
             yield from _of_array(node, name, value, (*path, name))
-        else:
-            yield from _of_value(value, (*path, name))
+            continue
+        yield from _of_value(value, (*path, name))
+        if _is_id_alone(value) and node.get(_other(name)) is None:
+            yield Fault((*path, name), Code.INVARIANT, "ele-1")
 
 
 def _of_array(node: Tree, name: str, value: list[Json], path: Path) -> Iterator[Fault]:
     if not value:
         yield Fault(path, Code.EMPTY_VALUE)
-    other = node.get(name[1:] if name[:1] == "_" else f"_{name}")
+    other = node.get(_other(name))
     pair = other if isinstance(other, list) else None
     if pair is not None and len(pair) != len(value):
         yield Fault((*path[:-1], name.removeprefix("_")), Code.PRIMITIVE_PAIRING)
     for index, each in enumerate(value):
         here = (*path, index)
+        held = pair is not None and index < len(pair) and pair[index] is not None
         if each is not None:
             yield from _of_value(each, here)
+            if _is_id_alone(each) and not held:
+                yield Fault(here, Code.INVARIANT, "ele-1")
         elif pair is None and all(one is None or isinstance(one, dict) for one in value):
             yield Fault(here, Code.EMPTY_VALUE)
-        elif pair is None or index >= len(pair) or pair[index] is None:
+        elif not held:
             yield Fault(here, Code.PRIMITIVE_PAIRING)
+
+
+def _other(name: str) -> str:
+    """Return the name of a member's twin: `given` and `_given` are one element."""
+    return name[1:] if name[:1] == "_" else f"_{name}"
+
+
+def _is_id_alone(value: Json) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and "id" in value
 
 
 def _of_value(value: Json, path: Path) -> Iterator[Fault]:

@@ -63,9 +63,16 @@ def read(body: bytes, limits: Limits = _DEFAULTS) -> Tree:
 def slices(body: bytes) -> tuple[bytes, ...]:
     """Return the bytes of each `entry[i].resource` as received, empty where there is none.
 
-    The body must be a Bundle that was read and judged before: only its envelope is looked at.
+    The body must have been read before: only the envelope is looked at here.
+
+    Raises:
+        Refused: CARDINALITY where `entry` is no array of objects.
     """
-    return tuple(bytes(entry.resource) for entry in _envelope.decode(body).entry)
+    try:
+        envelope = _envelope.decode(body)
+    except msgspec.ValidationError:
+        raise Refused(Problem(Code.CARDINALITY, "Bundle.entry")) from None
+    return tuple(bytes(entry.resource) for entry in envelope.entry)
 
 
 def whole(body: bytes) -> bytes:

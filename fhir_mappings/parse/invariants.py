@@ -106,6 +106,19 @@ def _list(tree: Tree) -> Iterator[Fault]:
             yield _broken("lst-3", "entry", index)
 
 
+def _observation(tree: Tree) -> Iterator[Fault]:
+    if not any(name.removeprefix("_").startswith("value") for name in tree):
+        return
+    own = _codings(tree)
+    for index, component in enumerate(items(tree.get("component"))):
+        if any(coding in own for coding in _codings(component)):
+            yield _broken("obs-7", "component", index)
+
+
+def _codings(tree: Json) -> list[Json]:
+    return items(members(members(tree).get("code")).get("coding"))
+
+
 def _bundle(tree: Tree) -> Iterator[Fault]:
     kind = text(tree, "type")
     if "total" in tree and kind not in {"searchset", "history"}:
@@ -157,6 +170,7 @@ _RULES: Final = MappingProxyType[str, _Rule](
         "Bundle": _bundle,
         "Condition": _condition,
         "List": _list,
+        "Observation": _observation,
         "Task": _task,
     }
 )

@@ -253,9 +253,12 @@ def _at_most_one(child: Element) -> Schema:
 def _rule(said: tuple[str, ...], known: Mapping[str, Schema]) -> Schema:
     ways: list[Schema] = []
     for way in said:
-        parts: list[Schema] = [
-            {"not": known[word[1:]]} if word.startswith("!") else known[word]
-            for word in way.split()
-        ]
+        parts = [_part(word, known) for word in way.split()]
         ways.append(parts[0] if len(parts) == 1 else {"allOf": parts})
     return {"anyOf": ways}
+
+
+def _part(word: str, known: Mapping[str, Schema]) -> Schema:
+    if word.endswith(">=0"):
+        return {"properties": {word.removesuffix(">=0"): {"minimum": 0}}}
+    return {"not": known[word[1:]]} if word.startswith("!") else known[word]

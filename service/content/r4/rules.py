@@ -3,12 +3,15 @@
 Each is the constraint of its key at https://hl7.org/fhir/R4/ (`path`, key, what must hold). Those
 that compare values or resolve something stand in `fhir_mappings.parse.checks`. A rule is a tuple
 read as a sentence: one of its alternatives must hold; an alternative lists elements that must be
-there, or, behind `!`, must not.
+there, or, behind `!`, must not, or, before `>=0`, must not be negative.
 """
 
 from typing import Final
 
+_OF_QUANTITY: Final[dict[str, tuple[str, ...]]] = {"qty-3": ("!code", "system")}
+
 RULES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "Age": {**_OF_QUANTITY, "age-1": ("!value", "code")},
     "Appointment": {"app-2": ("start end", "!start !end")},
     "Appointment.participant": {"app-1": ("type", "actor")},
     "AppointmentResponse": {"apr-1": ("participantType", "actor")},
@@ -21,7 +24,9 @@ RULES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "Condition.evidence": {"con-2": ("code", "detail")},
     "Condition.stage": {"con-1": ("summary", "assessment")},
     "ContactPoint": {"cpt-2": ("!value", "system")},
-    "Duration": {"drt-1": ("!code", "system value")},
+    "Count": {**_OF_QUANTITY, "cnt-3": ("!value", "code")},
+    "Distance": {**_OF_QUANTITY, "dis-1": ("!value", "code")},
+    "Duration": {**_OF_QUANTITY, "drt-1": ("!code", "system value")},
     "Expression": {"exp-1": ("expression", "reference")},
     "Extension": {"ext-1": ("extension !value", "!extension value")},
     "FamilyMemberHistory": {"fhs-1": ("!age", "!born"), "fhs-2": ("age", "!estimatedAge")},
@@ -39,13 +44,15 @@ RULES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         )
     },
     "Patient.contact": {"pat-1": ("name", "telecom", "address", "organization")},
-    "Quantity": {"qty-3": ("!code", "system")},
+    "Quantity": _OF_QUANTITY,
     "QuestionnaireResponse.item": {"qrs-1": ("!answer", "!item")},
     "Ratio": {"rat-1": ("numerator denominator", "!numerator !denominator extension")},
     "ServiceRequest": {"prr-1": ("!orderDetail", "code")},
     "Timing.repeat": {
         "tim-1": ("!duration", "durationUnit"),
         "tim-2": ("!period", "periodUnit"),
+        "tim-4": ("duration>=0",),
+        "tim-5": ("period>=0",),
         "tim-6": ("!periodMax", "period"),
         "tim-7": ("!durationMax", "duration"),
         "tim-8": ("!countMax", "count"),

@@ -6,6 +6,7 @@ import pytest
 
 from fhir_mappings.parse import guard
 from fhir_mappings.parse.resource import judge
+from fhir_mappings.problems import Refused
 from tests.kit.corpus import Stored, payload, payloads, public
 from tests.kit.r4 import shape
 
@@ -51,6 +52,14 @@ def test_entry_without_a_resource_keeps_its_place_among_the_slices() -> None:
     slices = guard.slices(body)
 
     assert slices == (b"", b'{"n": 1.10, "m" : 1E2}')
+
+
+@pytest.mark.parametrize("entry", [b"5", b"{}", b"[5]", b'["x"]', b"null"])
+def test_entry_that_is_no_array_of_objects_is_refused(entry: bytes) -> None:
+    with pytest.raises(Refused) as refused:
+        guard.slices(b'{"resourceType": "Bundle", "entry": ' + entry + b"}")
+
+    assert [one.expression for one in refused.value.problems] == ["Bundle.entry"]
 
 
 def test_white_space_around_a_single_resource_is_not_part_of_it() -> None:

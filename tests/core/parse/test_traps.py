@@ -19,6 +19,7 @@ ABSENT: Json = {
     ]
 }
 PATIENT: Json = {"reference": "Patient/1"}
+PATIENT_AS_PLAN: Json = {"reference": "urn:uuid:1"}
 SCRIPT = "<div xmlns='http://www.w3.org/1999/xhtml'><script>alert(1)</script></div>"
 
 
@@ -284,6 +285,25 @@ REFUSED: list[tuple[str, dict[str, Json], str, str]] = [
         "invariant",
         "Bundle.entry[0].fullUrl",
     ),
+    ("ele-1", patient(name=[{"id": "a"}]), "invariant", "Patient.name[0]"),
+    ("ele-1 of a primitive", patient(_birthDate={"id": "a"}), "invariant", "Patient.birthDate"),
+    ("qty-3", observation(valueQuantity={"code": "mg"}), "invariant", "Observation.value"),
+    (
+        "obs-7",
+        observation(
+            code={"coding": [{"code": "a"}]},
+            valueString="x",
+            component=[{"code": {"coding": [{"code": "a"}]}, "valueString": "y"}],
+        ),
+        "invariant",
+        "Observation.component[0]",
+    ),
+    (
+        "tim-4",
+        order(occurrenceTiming={"repeat": {"duration": -1, "durationUnit": "h"}}),
+        "invariant",
+        "ServiceRequest.occurrence.repeat",
+    ),
     # resources inside
     (
         "contained without type",
@@ -446,6 +466,7 @@ TAKEN: list[tuple[str, dict[str, Json]]] = [
     ("an address that is no resource's", order(subject={"reference": "https://a.example/x/y"})),
     ("a reference by identifier", order(subject={"identifier": {"value": "1"}})),
     ("a type of R4 that is not read", {"resourceType": "Encounter", "anything": ["x"]}),
+    ("an id beside a value", patient(birthDate="2000", _birthDate={"id": "a"})),
     ("an extension of type Meta", patient(extension=[{"url": "a", "valueMeta": {"source": "x"}}])),
     ("history with one resource twice", bundle(*[VERSION] * 2, type="history")),
     ("bidirectional controls", patient(name=[{"family": "a\u202eb"}])),
