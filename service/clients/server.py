@@ -47,7 +47,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 class Server:
     """One caller at one server: a base address, a bearer token, and everything exchanged.
 
-    `who` is the caller as a reader knows them ("Northside EHR", "the reviewer"). Proxies of the
+    Without a token nothing is sent for one. `who` is the caller as a reader knows them ("Northside EHR", "the reviewer"). Proxies of the
     environment are not asked and redirects are not followed: a redirect is an answer to show.
     """
 
@@ -55,8 +55,9 @@ class Server:
         self.base = base.rstrip("/")
         self.who = who
         self._log = log
+        bearer = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = httpx2.Client(
-            headers={"Authorization": f"Bearer {token}", "Accept": FHIR_JSON},
+            headers={"Accept": FHIR_JSON, **bearer},
             timeout=SECONDS,
             trust_env=False,
         )
