@@ -26,8 +26,9 @@ from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
 from fhir_mappings.model.caller import Caller
-from fhir_mappings.model.json import Tree, encode
+from fhir_mappings.model.json import Json, Tree, encode
 from fhir_mappings.parse import guard
+from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -70,6 +71,19 @@ class Ask:
             Refused: every fault the JSON guard tells.
         """
         return guard.read(self.body, self.limits)
+
+    @cached_property
+    def operations(self) -> list[Json]:
+        """Return the body of a PATCH, an array, through the same guard.
+
+        Raises:
+            Refused: `not-json` where it is no array; every fault the JSON guard tells.
+        """
+        wrapped = guard.read(b'{"patch":' + self.body + b"}", self.limits)
+        operations = wrapped["patch"]
+        if not isinstance(operations, list) or len(wrapped) != 1:
+            raise Refused(Problem(Code.NOT_JSON))
+        return operations
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,6 @@
 """One resource: read, vread, create, update, delete; conditional create and update."""
 
 from functools import partial
-from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 
@@ -15,7 +14,8 @@ from service.deps import Deps
 from service.http.exchange import BASE_PATH, Answer, Ask, Route
 from service.http.fhir import intents
 from service.http.fhir.conditional import condition, named_placer
-from service.http.fhir.represent import shown, written
+from service.http.fhir.kept import alone
+from service.http.fhir.represent import shown
 from service.http.fhir.served import INSIDE_ONLY, SERVED, Interaction, Row
 from service.http.problems import Fault, Turned
 from service.reads.instance import instance
@@ -48,7 +48,7 @@ async def vread(rtype: str, deps: Deps, ask: Ask) -> Answer:
 async def create(rtype: str, deps: Deps, ask: Ask) -> Answer:
     """Store a new resource under an id of ours, or answer with the one that a condition met."""
     entry = _entry(rtype, deps, ask, Method.POST, condition_=condition(ask))
-    return await _stored(deps, ask, entry)
+    return await intents.write(deps, ask, entry)
 
 
 async def update(rtype: str, deps: Deps, ask: Ask) -> Answer:
@@ -57,7 +57,7 @@ async def update(rtype: str, deps: Deps, ask: Ask) -> Answer:
     entry = _entry(rtype, deps, ask, Method.PUT, rid=rid)
     if text(entry.tree, "id") != rid:
         raise Refused(Problem(Code.ID_DIFFERS, f"{rtype}.id"))
-    return await _stored(deps, ask, entry)
+    return await intents.write(deps, ask, entry)
 
 
 async def update_by_condition(rtype: str, deps: Deps, ask: Ask) -> Answer:
@@ -65,7 +65,8 @@ async def update_by_condition(rtype: str, deps: Deps, ask: Ask) -> Answer:
     query = urlencode(ask.query)
     if not condition(ask):
         raise Refused(Problem(Code.PARAMETER_VALUE))
-    return await _stored(deps, ask, _entry(rtype, deps, ask, Method.PUT, condition_=query))
+    entry = _entry(rtype, deps, ask, Method.PUT, condition_=query)
+    return await intents.write(deps, ask, entry)
 
 
 async def delete(rtype: str, deps: Deps, ask: Ask) -> Answer:
@@ -81,8 +82,13 @@ async def delete(rtype: str, deps: Deps, ask: Ask) -> Answer:
         tree={},
         raw=b"",
     )
-    await intents.write(deps, ask, entry)
-    return Answer(status=HTTPStatus.NO_CONTENT)
+    return await intents.write(deps, ask, entry)
+
+
+async def patch(rtype: str, deps: Deps, ask: Ask) -> Answer:
+    """Change the status of a Task or an Appointment by JSON Patch."""
+    changed = await intents.PATCHES[rtype](deps, ask, ask.part("rid"))
+    return await alone(deps, ask, changed)
 
 
 async def read_unserved(deps: Deps, ask: Ask) -> Answer:
@@ -123,13 +129,6 @@ def _entry(
     )
 
 
-async def _stored(deps: Deps, ask: Ask, entry: Entry) -> Answer:
-    done = await intents.write(deps, ask, entry)
-    if done.stored is None:
-        raise Refused(Problem(Code.NOT_FOUND))
-    return written(ask, done.status, done.stored)
-
-
 def _routes(rtype: str, row: Row) -> list[Route]:
     offered = row.interactions
     one, kind = f"{BASE_PATH}/{rtype}/{{rid}}", f"{BASE_PATH}/{rtype}"
@@ -144,6 +143,8 @@ def _routes(rtype: str, row: Row) -> list[Route]:
         routes.append(Route("PUT", one, partial(update, rtype)))
         if row.conditional:
             routes.append(Route("PUT", kind, partial(update_by_condition, rtype)))
+    if Interaction.PATCH in offered:
+        routes.append(Route("PATCH", one, partial(patch, rtype)))
     if Interaction.DELETE in offered:
         routes.append(Route("DELETE", one, partial(delete, rtype)))
     return routes

@@ -14,10 +14,10 @@ from fhir_mappings.render.batch_response import Part, batch_response
 from fhir_mappings.render.outcome import refusal
 from fhir_mappings.terms.r4_names import RESOURCE_TYPES
 from service.deps import Deps
-from service.flows.store_resources import Done
 from service.http.exchange import BASE_PATH, Answer, Ask, Route
 from service.http.fhir import intents
 from service.http.fhir.conditional import prefer
+from service.http.fhir.kept import parts
 from service.http.fhir.served import SERVED, Interaction
 from service.http.problems import STATUS, Fault, Turned, told
 from service.reads.instance import instance
@@ -36,10 +36,10 @@ async def bundle(deps: Deps, ask: Ask) -> Answer:
     problems = await _judged(deps, ask.tree)
     refuse_any(problems)
     found = entries(ask.tree, guard.slices(ask.body), types=RESOURCE_TYPES)
-    done = await intents.transaction(deps, ask, found)
+    kept = await intents.transaction(deps, ask, found)
     carried = prefer(ask).returns == "representation"
-    parts = [_part(one, carried=carried) for one in done]
-    body = batch_response("transaction-response", parts, base=ask.base)
+    answered = await parts(deps, ask, kept, carried=carried)
+    body = batch_response("transaction-response", answered, base=ask.base)
     return Answer(status=HTTPStatus.OK, body=body)
 
 
@@ -71,12 +71,13 @@ async def _one(deps: Deps, ask: Ask, entry: Entry) -> Part:
             return await _read(deps, ask, entry)
         if entry.tree:
             refuse_any(judge(entry.tree, deps.shape, entry.at, expect_type=entry.rtype))
-        (done,) = await intents.transaction(deps, ask, (entry,))
+        kept = await intents.transaction(deps, ask, (entry,))
     except Refused as refused:
         return Part(status=STATUS[refused.kind], outcome=refusal(refused.problems))
     except Turned as away:
         return Part(status=away.fault.value.status, outcome=told(away.fault))
-    return _part(done, carried=prefer(ask).returns != "minimal")
+    carried = prefer(ask).returns != "minimal"
+    return (await parts(deps, ask, kept, carried=carried))[0]
 
 
 async def _read(deps: Deps, ask: Ask, entry: Entry) -> Part:
@@ -94,19 +95,6 @@ async def _read(deps: Deps, ask: Ask, entry: Entry) -> Part:
         version=stored.version,
         at=stored.updated_at,
         text=stored.text,
-    )
-
-
-def _part(done: Done, *, carried: bool) -> Part:
-    stored = done.stored
-    if stored is None:
-        return Part(status=done.status)
-    return Part(
-        status=done.status,
-        identity=None if stored.deleted else stored.identity,
-        version=stored.version,
-        at=stored.updated_at,
-        text=stored.text if carried and not stored.deleted else "",
     )
 
 
