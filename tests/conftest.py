@@ -13,6 +13,17 @@ from tests.kit import database as kit
 from tests.kit.database import Database
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rounds", type=int, default=30, help="how often each race is run")
+
+
+@pytest.fixture(scope="session")
+def rounds(pytestconfig: pytest.Config) -> int:
+    """How often each race is run: few in `make test`, a thousand in `.ci/run` (SECURITY §7)."""
+    chosen: int = pytestconfig.getoption("--rounds")
+    return chosen
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

@@ -12,7 +12,7 @@ from uuid import UUID
 from fhir_mappings.model.caller import Caller
 from fhir_mappings.model.referral import Channel
 from fhir_mappings.parse import guard
-from fhir_mappings.parse.bundle import entries
+from fhir_mappings.parse.bundle import Entry, Method, entries
 from fhir_mappings.terms.r4_names import RESOURCE_TYPES
 from service.deps import Deps
 from service.flows.receive_referral import Received, ReceiveReferral, receive_referral
@@ -53,6 +53,36 @@ def numbered(bundle: Bundle, number: str) -> Bundle:
         .replace(f"|{patient}", f"|MRN-{number}")
     )
     return renamed
+
+
+def replaced(bundle: Bundle, old: str, new: str) -> Bundle:
+    """The same Bundle with one text in place of another, wherever it stands."""
+    changed: Bundle = json.loads(json.dumps(bundle).replace(old, new))
+    return changed
+
+
+def put(bundle: Bundle, rtype: str, rid: str) -> Bundle:
+    """The same Bundle with the resource of a type sent under the placer's own id."""
+    changed = copy.deepcopy(bundle)
+    entry = next(one for one in changed["entry"] if one["resource"]["resourceType"] == rtype)
+    entry["resource"]["id"] = rid
+    entry["request"] = {"method": "PUT", "url": f"{rtype}/{rid}"}
+    return changed
+
+
+def posted(resource: Bundle) -> Entry:
+    """A resource that is posted by itself."""
+    return Entry(
+        place=0,
+        full_url="",
+        method=Method.POST,
+        rtype=resource["resourceType"],
+        rid="",
+        condition="",
+        if_match="",
+        tree=resource,
+        raw=json.dumps(resource).encode(),
+    )
 
 
 def remade(bundle: Bundle, seed: int) -> Bundle:
