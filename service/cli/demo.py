@@ -62,7 +62,7 @@ def _play(stands: Scene, folder: Path, output: Output) -> None:
     told: list[Telling] = []
 
     def begin(title: str) -> None:
-        output.say(f"\n{title}", style="bold")
+        output.result("story", title=f"\n{title}")
 
     def hear(step: Step) -> None:
         output.result("step", sentence=f"  ✓ {step.sentence}")

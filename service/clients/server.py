@@ -47,8 +47,9 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 class Server:
     """One caller at one server: a base address, a bearer token, and everything exchanged.
 
-    Without a token nothing is sent for one. `who` is the caller as a reader knows them ("Northside EHR", "the reviewer"). Proxies of the
-    environment are not asked and redirects are not followed: a redirect is an answer to show.
+    `who` is the caller as a reader knows them ("Northside EHR", "the reviewer"); an empty token is
+    not sent. Proxies of the environment are not asked and redirects are not followed: a redirect
+    is an answer to show.
     """
 
     def __init__(self, base: str, token: str, *, who: str, log: list[Exchange]) -> None:
