@@ -188,11 +188,15 @@ def said(
         found = target(entry, reference)
         return found if isinstance(found, str) else found.rtype
 
-    alone = {one.place: fingerprint(one.tree, partial(by_type, one)) for one in entries}
+    alone: dict[int, str] = {}
 
     def by_content(entry: Entry, reference: str) -> str:
         found = target(entry, reference)
-        return found if isinstance(found, str) else alone[found.place].hex()
+        if isinstance(found, str):
+            return found
+        if found.place not in alone:
+            alone[found.place] = fingerprint(found.tree, partial(by_type, found)).hex()
+        return alone[found.place]
 
     each = {one.place: fingerprint(one.tree, partial(by_content, one)) for one in entries}
     counted = (one.condition.encode() if one.condition else each[one.place] for one in entries)

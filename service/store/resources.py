@@ -18,7 +18,6 @@ from fhir_mappings.model.json import Held, Identity, Tree, decode, members
 from fhir_mappings.parse.bundle import Entry
 from fhir_mappings.parse.index import Indexed, index
 from fhir_mappings.parse.references import rewritten
-from fhir_mappings.parse.sameness import fingerprint
 from fhir_mappings.parse.splice import authored, splice
 from fhir_mappings.problems import Code, Problem, Refused
 from service.store.pool import Conn
@@ -88,13 +87,14 @@ def made(
 ) -> Write:
     """Return the write of a resource that we authored; its tree has no id and no version."""
     text = authored(tree, rid=identity.rid, version=version, at=at)
+    digest = hashlib.sha256(text.encode()).digest()
     return Write(
         identity=identity,
         version=version,
         text=text,
         origin=MADE,
-        digest=hashlib.sha256(text.encode()).digest(),
-        fingerprint=fingerprint(tree, str),
+        digest=digest,
+        fingerprint=digest,  # sameness is asked of what others send
         indexed=index(tree, space=space),
         referral=referral,
     )
