@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import assert_never
 from uuid import UUID
 
 import msgspec
@@ -102,8 +101,6 @@ class _Act:
                 raise await self._without(Code.WINDOW_TAKEN)
             case Effect.NO_TIME:
                 raise await self._without(Code.BAD_WINDOW)
-            case _ as never:
-                assert_never(never)
 
     def _effect(self) -> Effect:
         kept = self.kept

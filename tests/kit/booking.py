@@ -1,10 +1,13 @@
 """Cleared referrals in a clinic with windows, and the acts of those who book them."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from fhir_mappings.model.caller import Caller, Role
 from fhir_mappings.model.json import Identity, Tree, encode
@@ -12,7 +15,7 @@ from fhir_mappings.model.proposal import Answer, Answered, Proposal
 from fhir_mappings.model.stage import Stage
 from fhir_mappings.model.window import Window
 from fhir_mappings.parse.bundle import Entry, Method
-from service.deps import Deps
+from service.deps import Deps, new_id
 from service.flows.answer_proposal import AnswerProposal, ProposalAnswered, answer_proposal
 from service.flows.connect_placer import ConnectPlacer, connect_placer
 from service.flows.propose import Propose, Proposed, propose
@@ -54,6 +57,41 @@ class Booking:
         received = await taken(self.deps, self.client, numbered(a_payload("clean"), number))
         assert received.stage is Stage.CLEARED
         return received.referral
+
+    async def many_referrals(self, how_many: int, *, first: int = 1) -> list[UUID]:
+        """Clean orders for patients of their own, taken eight at a time."""
+        turn = asyncio.Semaphore(8)
+
+        async def one(number: int) -> UUID:
+            async with turn:
+                return await self.a_referral(str(number))
+
+        return await asyncio.gather(*(one(first + place) for place in range(how_many)))
+
+    async def twin_windows(self, windows_: list[Window]) -> list[Window]:
+        """The same times and clinician, in another room, on another Schedule."""
+        twins = [
+            replace(one, id=new_id(), schedule="twin", location="another-room") for one in windows_
+        ]
+        pool = self.world.owner.pool
+        await pool.execute(
+            "INSERT INTO schedule (tenant, rid, practitioner, location, words, zone,"
+            " visit_minutes, buffer_minutes) SELECT tenant, 'twin', practitioner, 'another-room',"
+            " words, zone, visit_minutes, buffer_minutes FROM schedule"
+        )
+        for twin in twins:
+            await pool.execute(
+                "INSERT INTO open_window (tenant, id, schedule_rid, practitioner, location, starts,"
+                " ends, busy_until, updated_at) VALUES ($1, $2, 'twin', $3, $4, $5, $6, $7, $5)",
+                self.world.tenant,
+                twin.id,
+                twin.practitioner,
+                twin.location,
+                twin.start,
+                twin.end,
+                twin.busy_until,
+            )
+        return twins
 
     async def another_order(self, number: str, order: str) -> UUID:
         """A second clean order for the patient of an earlier one."""
@@ -187,10 +225,12 @@ def posted(rtype: str, tree: Tree) -> Entry:
 
 
 @asynccontextmanager
-async def a_booking_clinic(database: Database, *, connections: int = 10) -> AsyncGenerator[Booking]:
+async def a_booking_clinic(
+    database: Database, *, bundle: Tree | None = None, connections: int = 10
+) -> AsyncGenerator[Booking]:
     """Lend the clinic of example 18 with one placer, over a pool as the web process has it."""
     async with (
-        a_clinic(database) as world,
+        a_clinic(database, bundle) as world,
         make_pool(database.urls.web, role="web", least=1, most=connections) as pool,
         make_pool(database.urls.worker, role="worker", least=1) as worker,
     ):
