@@ -1,9 +1,11 @@
 """What a rule object must hold to be carried out, beyond its form: every name leads somewhere."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
+from fhir_mappings.model.check import RuleFailed
 from fhir_mappings.model.condition import (
     AllOf,
     AnyOf,
@@ -18,12 +20,14 @@ from fhir_mappings.model.condition import (
     Words,
 )
 from fhir_mappings.model.content import Content
+from fhir_mappings.model.finding import Action
 from fhir_mappings.model.rule import Input, Rule
 from fhir_mappings.model.texts import Texts
 from fhir_mappings.parse.facts.elements import ELEMENTS, MARKS, TYPES
 from fhir_mappings.parse.patterns import outside_subset
 from fhir_mappings.problems import Code, Problem
 
+_GROUP: Final = re.compile(r"(?<!\\)\((?!\?)")
 BY_DRUG: Final = "by-drug"
 UNTOLD: Final = "unknown"
 YEARS: Final = "a"
@@ -74,8 +78,21 @@ def faults(content: Content, texts: Texts, sets: frozenset[str]) -> Iterator[Pro
         for one in (*rule.inputs, *rule.applies_when.preconditions):
             yield from _input_faults(f"{at}.inputs", one, content)
         yield from _condition_faults(at, rule)
+    yield from _failure_faults(content)
     yield from _table_faults(content, known_sets)
     yield from _pattern_faults(content, texts)
+
+
+def _failure_faults(content: Content) -> Iterator[Problem]:
+    """Refuse a pack that could not tell of a rule that failed: it would fail in silence."""
+    telling = (
+        one
+        for rule in content.rules
+        for one in rule.inputs
+        if isinstance(one.check, RuleFailed) and (one.action or rule.action) is not Action.INFO
+    )
+    if next(telling, None) is None:
+        yield Problem(Code.PACK, "rules", "no rule with check ruleFailed")
 
 
 def _missing(at: str, named: Iterable[str], known: Iterable[str]) -> Iterator[Problem]:
@@ -114,6 +131,12 @@ def _input_faults(at: str, one: Input, content: Content) -> Iterator[Problem]:
         yield from _unit_faults(f"{at}.value.unit", one.value.unit, one.value_sets, content)
 
 
+def _form_faults(content: Content) -> Iterator[Problem]:
+    for name, form in content.quantities.items():
+        if any(not one.over for one in form.accepts):
+            yield Problem(Code.PACK, "quantities.over", name)
+
+
 def _unit_faults(at: str, unit: str, sets: tuple[str, ...], content: Content) -> Iterator[Problem]:
     """Compare values only in the unit that the set's quantity form turns them into."""
     for one in sets:
@@ -131,6 +154,8 @@ def _condition_faults(at: str, rule: Rule) -> Iterator[Problem]:
                     yield Problem(Code.PACK, f"{at}.element", "exists or values")
             case Words(pattern=pattern) | NumberIs(pattern=pattern):
                 yield from _outside(f"{at}.pattern", [pattern])
+                if isinstance(condition, NumberIs) and not _GROUP.search(pattern):
+                    yield Problem(Code.PACK, f"{at}.pattern", "number without a group")
             case _:
                 pass
 
@@ -148,6 +173,7 @@ def _table_faults(content: Content, sets: Iterable[str]) -> Iterator[Problem]:
     )
     yield from _missing("order, washouts, includes, quantities", named, sets)
     yield from _missing("washouts", [UNTOLD], content.washouts)
+    yield from _form_faults(content)
     for row in content.carriers.rows:
         yield from _missing("carriers.resourceTypes", row.resource_types, TYPES)
         yield from _missing("carriers.element", row.element.split("+"), ELEMENTS)

@@ -8,6 +8,7 @@ no named group, no inline flag.
 Source: decision 6 (text patterns).
 """
 
+import re
 from typing import Final
 
 MOST_COUNTED: Final = 9
@@ -15,6 +16,8 @@ MOST_COUNTED: Final = 9
 
 _CLASSES: Final = frozenset("bBdDwWsSntrf")
 _GROUPS: Final = ("?:", "?=", "?!", "?<=", "?<!")
+_GROUP: Final = re.compile(r"\(\?<?.")
+_BEHIND: Final = frozenset({"(?<=", "(?<!"})
 _SPECIAL: Final = frozenset("*+?{}")
 
 
@@ -24,8 +27,12 @@ def outside_subset(pattern: str) -> str:
         scan = _Scan(pattern)
         scan.alternation()
         scan.expect_end()
+        if _BEHIND & set(_GROUP.findall(pattern)):
+            re.compile(pattern)
     except _Outside as reason:
         return str(reason)
+    except re.error:
+        return "look-behind of no fixed width"
     return ""
 
 

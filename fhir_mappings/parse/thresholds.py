@@ -6,7 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from fhir_mappings.model.content import Content
-from fhir_mappings.model.rule import Rule, Threshold
+from fhir_mappings.model.rule import Threshold
 
 _Json: TypeAlias = "dict[str, _Json] | list[_Json] | str | float | int | bool | None"
 
@@ -39,10 +39,3 @@ def _at(tree: _Json, steps: list[str]) -> _Json:
         else:
             tree = tree.get(step) if isinstance(tree, dict) else None
     return tree
-
-
-def unsigned(rules: Iterable[Rule]) -> tuple[tuple[str, str], ...]:
-    """Return rule id and words of every threshold for which no source was read."""
-    return tuple(
-        (rule.id, one.what) for rule in rules for one in rule.thresholds if "local" in one.origin
-    )

@@ -91,11 +91,12 @@ class Patterns:
     def _patterns(self, name: str) -> tuple[re.Pattern[str], ...]:
         known = self._compiled.get(name)
         if known is None:
-            known = self._compiled[name] = _compiled(self._lists.get(name))
+            known = self._compiled[name] = compiled(self._lists.get(name))
         return known
 
 
-def _compiled(held: PatternList | None) -> tuple[re.Pattern[str], ...]:
+def compiled(held: PatternList | None) -> tuple[re.Pattern[str], ...]:
+    """Compile a list's patterns; a set without a list has none."""
     if held is None:
         return ()
     folding = (re.compile(one, re.IGNORECASE) for one in held.ignore_case)

@@ -1,0 +1,273 @@
+"""A pack is carried out whole or refused by name."""
+
+import hashlib
+import json
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import pytest
+
+from fhir_mappings.decide.pack_check import check_pack
+from fhir_mappings.decide.rules.text import compiled
+from fhir_mappings.parse.pack import read_pack
+from fhir_mappings.parse.patterns import outside_subset
+from fhir_mappings.problems import Code, Problem, Refused
+from service.content import load
+from service.content.packs.build import build
+from tests.kit.charts import the_pack
+
+Tree: TypeAlias = dict[str, Any]
+Steps: TypeAlias = tuple[str | int, ...]
+
+SHIPPED = Path(load.__file__).parent / "packs" / "tpi-core"
+SOURCE = SHIPPED.parent / "source"
+LIBRARY = "Library-tpi-core.json"
+INPUT = ("rules", 0, "inputs", 0)
+MAPS = {
+    *("statusFilters", "washouts", "systemAliases", "completeSystems", "knownSystems"),
+    *("includes", "quantities", "sources"),
+}
+
+
+def shipped() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in SHIPPED.glob("*.json")}
+
+
+def put(tree: Tree, path: Steps, value: object) -> None:
+    """Set one member of a tree."""
+    node: Any = tree
+    for step in path[:-1]:
+        node = node[step]
+    node[path[-1]] = value
+
+
+def library_with(title: str, change: Callable[[Tree], None]) -> dict[str, bytes]:
+    """Return the shipped Library with one of its attachments changed."""
+    library: Tree = json.loads((SHIPPED / LIBRARY).read_bytes())
+    held = next(one for one in library["content"] if one["title"] == title)
+    content: Tree = json.loads(b64decode(held["data"]))
+    change(content)
+    held["data"] = b64encode(json.dumps(content).encode()).decode()
+    return {LIBRARY: json.dumps(library).encode()}
+
+
+def rules_with(path: Steps, value: object) -> dict[str, bytes]:
+    return library_with("rules.json", lambda content: put(content, path, value))
+
+
+def texts_with(path: Steps, value: object) -> dict[str, bytes]:
+    return library_with("text-patterns.json", lambda texts: put(texts, path, value))
+
+
+def refusal(files: dict[str, bytes]) -> tuple[Problem, ...]:
+    with pytest.raises(Refused) as refused:
+        read_pack(files, digest="")
+    assert {one.code for one in refused.value.problems} == {Code.PACK}
+    return refused.value.problems
+
+
+def objects(tree: object, path: Steps = ()) -> Iterator[Steps]:
+    """Yield the path of every object."""
+    if isinstance(tree, dict):
+        yield path
+        for name, one in cast("Tree", tree).items():
+            yield from objects(one, (*path, name))
+    elif isinstance(tree, list):
+        for index, one in enumerate(cast("list[object]", tree)):
+            yield from objects(one, (*path, index))
+
+
+def shapes() -> list[Steps]:
+    """Return the path of the first object of each shape of the rule object."""
+    content: Tree = json.loads((SOURCE / "rules.json").read_bytes())
+    found: dict[Steps, Steps] = {}
+    for path in objects(content):
+        if len(path) == 1 and path[0] in MAPS:
+            continue
+        node: Any = content
+        for step in path:
+            node = node[step]
+        shape = tuple("*" if isinstance(step, int) else step for step in path)
+        found.setdefault((*shape, str(node.get("kind", ""))), path)
+    return list(found.values())
+
+
+@pytest.mark.parametrize("path", shapes(), ids=str)
+def test_an_unknown_member_refuses_the_pack_by_its_name(path: Steps) -> None:
+    problems = refusal(rules_with((*path, "onlyOnSundays"), value=True))
+
+    assert "onlyOnSundays" in {one.context for one in problems}
+
+
+def test_every_unknown_member_of_every_rule_is_named_at_once() -> None:
+    def change(content: Tree) -> None:
+        content["rules"][3]["colour"] = "red"
+        content["rules"][5]["inputs"][0]["onlyOnSundays"] = True
+
+    problems = refusal(library_with("rules.json", change))
+
+    assert [(one.expression, one.context) for one in problems] == [
+        ("rules[3]", "colour"),
+        ("rules[5].inputs[0]", "onlyOnSundays"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        ((*INPUT, "element"), "cod", "cod"),
+        ((*INPUT, "valueSets"), ["no-such-set"], "no-such-set"),
+        ((*INPUT, "resourceTypes"), ["Basic"], "Basic"),
+        ((*INPUT, "status"), "someday", "someday"),
+        ((*INPUT, "washout"), "no-group", "no-group"),
+        ((*INPUT, "givesWayTo"), [], "givesWayTo"),
+        (("carriers", "rows", 0, "element"), "colour", "colour"),
+        (("quantities", "lab-inr", "accepts", 0, "over"), 0, "lab-inr"),
+        (("knownSystems", "urn:x"), "(a+)+", "nested repeat"),
+    ],
+)
+def test_a_name_that_leads_nowhere_refuses_the_pack(path: Steps, value: object, named: str) -> None:
+    problems = refusal(rules_with(path, value))
+
+    assert named in {one.context for one in problems}
+
+
+@pytest.mark.parametrize(("member", "kind"), [("onlyWhen", "fullMoon"), ("check", "tarot")])
+def test_an_unknown_condition_or_check_refuses_the_pack(member: str, kind: str) -> None:
+    problems = refusal(rules_with((*INPUT, member), {"kind": kind}))
+
+    assert kind in problems[0].context
+
+
+def test_a_pack_that_could_not_tell_of_a_failed_rule_is_refused() -> None:
+    def change(content: Tree) -> None:
+        for rule in content["rules"]:
+            inputs = [one for one in rule["inputs"] if one.get("check") != {"kind": "ruleFailed"}]
+            rule["inputs"] = inputs
+
+    problems = refusal(library_with("rules.json", change))
+
+    assert "no rule with check ruleFailed" in {one.context for one in problems}
+
+
+def test_a_pack_needs_a_wash_out_for_a_drug_that_cannot_be_told() -> None:
+    problems = refusal(library_with("rules.json", lambda held: held["washouts"].pop("unknown")))
+
+    assert "unknown" in {one.context for one in problems}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        (),
+        ("negationHints",),
+        ("negationHints", "readings", 0),
+        ("patterns", "anticoagulants"),
+        ("topicalForms",),
+    ],
+)
+def test_an_unknown_member_of_the_patterns_refuses_the_pack(path: Steps) -> None:
+    problems = refusal(texts_with((*path, "onlyOnSundays"), ["x"]))
+
+    assert "onlyOnSundays" in {one.context for one in problems}
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("(a+)+", r"(\w+ ?)*x", r"(a)\1", "(?P<n>a)", "(?i)a", "(?=a+)b", "(a|b", "a)", "a**"),
+        *("[a", "(?<=a|bc)d", "a{", "*a", r"\Aa", "(?#c)"),
+    ],
+)
+def test_a_pattern_outside_the_subset_is_refused(pattern: str) -> None:
+    problems = refusal(texts_with(("patterns", "fever", "ignoreCase"), [pattern]))
+
+    assert outside_subset(pattern) in {one.context for one in problems}
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"\ba(b|c+)?\b", r"x( \w+){0,3} y", r"[^\]a-z]{2,}\(", "a.b", "(?<!ab)c", "[]a]+", "a{2}?"],
+)
+def test_a_pattern_inside_the_subset_is_taken(pattern: str) -> None:
+    assert outside_subset(pattern) == ""
+
+
+def test_a_number_that_acts_nowhere_makes_its_rule_partial() -> None:
+    def change(content: Tree) -> None:
+        rule = next(one for one in content["rules"] if one["thresholds"])
+        rule["thresholds"][0]["at"] = ["/inputs/99/withinDays"]
+
+    pack = read_pack(shipped() | library_with("rules.json", change), digest="")
+
+    assert len(pack.partial) == 1
+    assert the_pack().partial == ()
+
+
+def test_a_changed_a_missing_and_an_unnamed_file_refuse_the_pack(tmp_path: Path) -> None:
+    for path in SHIPPED.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    name = "lab-inr.loinc.json"
+    original = (tmp_path / name).read_bytes()
+    whole = load.load_pack(tmp_path)
+
+    (tmp_path / name).write_bytes(original.replace(b"INR", b"inr"))
+    with pytest.raises(Refused) as changed:
+        load.load_pack(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(Refused) as missing:
+        load.load_pack(tmp_path)
+    (tmp_path / name).write_bytes(original)
+    (tmp_path / "more.json").write_bytes(b"{}")
+    with pytest.raises(Refused) as unnamed:
+        load.load_pack(tmp_path)
+
+    assert whole.digest == the_pack().digest
+    told = [one.value.problems[0] for one in (changed, missing, unnamed)]
+    assert [one.expression for one in told] == [name, name, "more.json"]
+
+
+def test_the_same_source_builds_the_same_bytes(tmp_path: Path) -> None:
+    build(SOURCE, tmp_path, values=SHIPPED, without=frozenset())
+
+    built = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert built == {path.name: path.read_bytes() for path in SHIPPED.iterdir()}
+
+
+def test_no_file_of_the_pack_is_larger_than_a_megabyte() -> None:
+    assert max(path.stat().st_size for path in SHIPPED.iterdir()) <= 1_000_000
+
+
+def test_the_digest_stands_for_every_byte() -> None:
+    sums = (SHIPPED / "SHA256SUMS").read_bytes()
+
+    assert the_pack().digest == hashlib.sha256(sums).hexdigest()
+
+
+def test_the_shipped_pack_tells_what_no_source_backs() -> None:
+    facts = check_pack(the_pack())
+
+    assert facts.rules == sum(facts.by_action.values()) == sum(facts.by_kind.values()) == 84
+    assert facts.signed is False
+    assert facts.partial == ()
+    assert facts.dangling == ()
+    assert len(facts.unsourced) == 54
+    assert sum(facts.codes.values()) > 40_000
+
+
+def test_loading_is_fast() -> None:
+    begun = time.perf_counter()
+    load.load_pack()
+
+    assert time.perf_counter() - begun < 1.5
+
+
+def test_every_pattern_compiles() -> None:
+    lists = list(the_pack().texts.patterns.values())
+
+    found = [pattern for one in lists for pattern in compiled(one)]
+
+    assert len(found) == sum(len(one.ignore_case) + len(one.case_sensitive) for one in lists)
