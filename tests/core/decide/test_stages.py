@@ -47,7 +47,9 @@ def expected(to: str, stage: Stage, standing: Standing) -> Stage:
     return Stage(to)
 
 
-@pytest.mark.parametrize("pair", product(Event, Stage), ids=lambda pair: f"{pair[0]}-{pair[1]}")
+@pytest.mark.parametrize(
+    "pair", list(product(Event, Stage)), ids=lambda pair: f"{pair[0]}-{pair[1]}"
+)
 def test_every_pair_does_what_the_protocol_says(pair: tuple[Event, Stage]) -> None:
     event, stage = pair
 
