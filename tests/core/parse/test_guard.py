@@ -42,23 +42,23 @@ def test_nesting_up_to_the_limit_is_read(depth: int) -> None:
 
 @pytest.mark.parametrize("depth", [33, 900, 10_000])
 def test_t01_nesting_beyond_the_limit_is_refused_in_time(depth: int) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     problems = refusal(nested(depth))
 
     assert [code for code, _ in problems] == ["too-deep"]
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1
 
 
 @pytest.mark.parametrize("depth", [100_000, 300_000])
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 def test_t01_nesting_of_a_bomb_is_refused_by_its_counts(depth: int, opening: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     problems = refusal(opening * depth)
 
     assert problems == [("too-costly", "")]
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1
 
 
 def test_t01_brackets_inside_a_text_are_no_nesting() -> None:
@@ -254,6 +254,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(body=st.binary(max_size=400))
 def test_bytes_of_any_kind_are_read_or_refused(body: bytes) -> None:
     found = outcome(body)
@@ -261,6 +262,7 @@ def test_bytes_of_any_kind_are_read_or_refused(body: bytes) -> None:
     assert isinstance(found, dict) or found
 
 
+@settings(deadline=None)
 @given(value=st.dictionaries(st.text(), json_values), ascii_only=st.booleans())
 def test_json_of_any_kind_is_read_or_refused(value: dict[str, Json], *, ascii_only: bool) -> None:
     body = json.dumps(value, ensure_ascii=ascii_only).encode(errors="surrogatepass")
@@ -270,7 +272,7 @@ def test_json_of_any_kind_is_read_or_refused(value: dict[str, Json], *, ascii_on
     assert list(found) == list(value) if isinstance(found, dict) else found
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_a_referral_with_bytes_changed_is_read_or_refused(data: st.DataObject) -> None:
     body = bytearray(payload("tpi/clean-referral"))

@@ -184,7 +184,7 @@ json_values = st.recursive(
 MEMBERS = ["contained", "entry", "parameter", "name", "_name", "extension", "subject", "status"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     rtype=st.sampled_from(sorted(READ_TYPES)),
     members=st.dictionaries(st.sampled_from(MEMBERS), json_values, max_size=5),

@@ -85,12 +85,12 @@ HOSTILE: dict[str, dict[str, Json]] = {
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_body_is_refused_in_time(hostile: dict[str, Json]) -> None:
     tree = guard.read(encode({"resourceType": "Patient", **hostile}))
-    started = time.perf_counter()
+    started = time.process_time()
 
     problems = judge(tree, shape())
 
     assert problems
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_faults_of_the_schema_alone_have_their_place() -> None:

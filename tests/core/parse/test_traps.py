@@ -68,6 +68,41 @@ def certainty(code: str) -> Json:
     return {"coding": [{"system": system, "code": code}]}
 
 
+def allergy(**members: Json) -> dict[str, Json]:
+    return {"resourceType": "AllergyIntolerance", "patient": PATIENT, **members}
+
+
+def allergy_code(kind: str, code: str) -> Json:
+    system = f"http://terminology.hl7.org/CodeSystem/allergyintolerance-{kind}"
+    return {"coding": [{"system": system, "code": code}]}
+
+
+WRONG_ALLERGY = allergy_code("verification", "entered-in-error")
+
+
+def a_list(entry: Json) -> dict[str, Json]:
+    return {"resourceType": "List", "status": "current", "mode": "snapshot", "entry": [entry]}
+
+
+COMPOSITION: Json = {
+    "resourceType": "Composition",
+    "status": "final",
+    "type": {"text": "x"},
+    "date": "2026-11-23",
+    "author": [{"reference": "Practitioner/1"}],
+    "title": "x",
+}
+
+
+def document(first: Json = COMPOSITION, **members: Json) -> dict[str, Json]:
+    base: dict[str, Json] = {
+        "type": "document",
+        "timestamp": "2026-11-23T10:00:00Z",
+        "identifier": {"system": "urn:ietf:rfc:3986", "value": "urn:uuid:1"},
+    }
+    return bundle({"resource": first}, **{**base, **members})
+
+
 REFUSED: list[tuple[str, dict[str, Json], str, str]] = [
     # required bindings
     ("order status", order(status="bogus"), "required-binding", "ServiceRequest.status"),
@@ -304,6 +339,30 @@ REFUSED: list[tuple[str, dict[str, Json], str, str]] = [
         "invariant",
         "ServiceRequest.occurrence.repeat",
     ),
+    ("ait-1", allergy(), "invariant", "AllergyIntolerance"),
+    (
+        "ait-2",
+        allergy(
+            clinicalStatus=allergy_code("clinical", "active"), verificationStatus=WRONG_ALLERGY
+        ),
+        "invariant",
+        "AllergyIntolerance",
+    ),
+    ("lst-2", a_list({"item": PATIENT, "deleted": True}), "invariant", "List.entry[0]"),
+    ("lst-3", a_list({"item": PATIENT, "date": "2026"}), "invariant", "List.entry[0]"),
+    ("bdl-9", document(identifier={"value": "x"}), "invariant", "Bundle"),
+    ("bdl-10", without(document(), "timestamp"), "invariant", "Bundle"),
+    ("bdl-11", document(first=patient()), "invariant", "Bundle"),
+    ("bdl-12", bundle({"resource": patient()}, type="message"), "invariant", "Bundle"),
+    (
+        "dom-5",
+        order(
+            subject={"reference": "#a"},
+            contained=[patient(id="a", meta={"security": [{"code": "R"}]})],
+        ),
+        "invariant",
+        "ServiceRequest.contained[0].meta",
+    ),
     # resources inside
     (
         "contained without type",
@@ -466,6 +525,8 @@ TAKEN: list[tuple[str, dict[str, Json]]] = [
     ("an address that is no resource's", order(subject={"reference": "https://a.example/x/y"})),
     ("a reference by identifier", order(subject={"identifier": {"value": "1"}})),
     ("a type of R4 that is not read", {"resourceType": "Encounter", "anything": ["x"]}),
+    ("an allergy entered in error", allergy(verificationStatus=WRONG_ALLERGY)),
+    ("a document", document()),
     ("an id beside a value", patient(birthDate="2000", _birthDate={"id": "a"})),
     ("an extension of type Meta", patient(extension=[{"url": "a", "valueMeta": {"source": "x"}}])),
     ("history with one resource twice", bundle(*[VERSION] * 2, type="history")),
