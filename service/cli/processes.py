@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from service.clients.server import Server, Unreachable
+from service.clients.server import Server
 from service.settings import child_environment
 
 START_SECONDS: Final = 30.0
@@ -51,6 +51,11 @@ class Process:
     def running(self) -> bool:
         """Say whether it has not ended."""
         return self._popen.poll() is None
+
+    @property
+    def ended(self) -> int | None:
+        """Return its exit code, None while it runs."""
+        return self._popen.poll()
 
     def wait_until(self, answers: Callable[[], bool]) -> None:
         """Wait until it answers: never for a while and hope.
@@ -100,10 +105,7 @@ def answers(base: str) -> Callable[[], bool]:
 
     def ask() -> bool:
         with Server(base, "", who="demo", log=[]) as server:
-            try:
-                return server.get("metadata").status == 200  # noqa: PLR2004 - OK
-            except Unreachable:
-                return False
+            return server.reaches("metadata")
 
     return ask
 

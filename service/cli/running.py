@@ -2,13 +2,15 @@
 
 import asyncio
 import signal
-from collections.abc import Generator
+import socket
+from collections.abc import Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
 import uvicorn
 from litestar import Litestar
 
+from service.cli.carry import Unusable
 from service.settings import Settings
 
 
@@ -33,7 +35,24 @@ def stopped_by_signal() -> asyncio.Event:
     return stop
 
 
-async def answer_requests(app: Litestar, settings: Settings, stop: asyncio.Event) -> None:
+def listen(host: str, port: int) -> socket.socket:
+    """Take an address, before anything else is started.
+
+    Raises:
+        Unusable: it is taken, or not ours to take.
+    """
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as taken:
+        raise Unusable(
+            f"{host}:{port} cannot be listened on ({taken.strerror}).",
+            "Stop what uses it, or set TPI_PORT and TPI_OPS_PORT to others (0 for no ops port).",
+        ) from taken
+
+
+async def answer_requests(
+    app: Litestar, at: socket.socket, settings: Settings, stop: asyncio.Event
+) -> None:
     """Answer until told to stop, then let running requests end (L22).
 
     httptools, never h11 alone (DECISIONS 8). No access log of the server's: ours has the route
@@ -41,8 +60,6 @@ async def answer_requests(app: Litestar, settings: Settings, stop: asyncio.Event
     """
     config = uvicorn.Config(
         cast("Any", app),  # Litestar's ASGI type and uvicorn's differ in name
-        host=settings.host,
-        port=settings.port,
         http="httptools",
         ws="none",
         lifespan="off",
@@ -60,7 +77,7 @@ async def answer_requests(app: Litestar, settings: Settings, stop: asyncio.Event
 
     waiting = asyncio.create_task(end())
     try:
-        await server.serve()
+        await server.serve(sockets=[at])
     finally:
         waiting.cancel()
 
@@ -72,3 +89,13 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         """Capture none."""
         yield
+
+
+async def together(parts: Sequence[Coroutine[None, None, None]], stop: asyncio.Event) -> None:
+    """Run the parts until all have ended; where one ends the others are asked to stop."""
+    tasks = [asyncio.ensure_future(one) for one in parts]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    await asyncio.wait(tasks)
+    for one in tasks:
+        one.result()

@@ -12,7 +12,7 @@ from service.cli.carry import carry_out, settings_or_fail
 from service.cli.clinic import bytes_of
 from service.cli.migrate import bring_up
 from service.cli.output import AsJson, Output, Plain
-from service.cli.running import answer_requests, listening, stopped_by_signal
+from service.cli.running import answer_requests, listen, listening, stopped_by_signal
 from service.deps import open_deps, open_owner_deps
 from service.sandbox.app import make_sandbox, stand_up
 from service.settings import Settings
@@ -56,9 +56,9 @@ async def _token(file: Path | None) -> str:
 
 
 async def _run(settings: Settings, urls: Urls, token: str) -> None:
-    stop = stopped_by_signal()
+    stop, door = stopped_by_signal(), listen(settings.host, settings.port)
     await bring_up(urls)
     async with open_owner_deps(settings, url=urls.owner) as owner:
         await stand_up(owner, token)
     async with open_deps(settings, "web", url=urls.web) as deps:
-        await answer_requests(make_sandbox(deps), settings, stop)
+        await answer_requests(make_sandbox(deps), door, settings, stop)

@@ -95,7 +95,7 @@ def scene(
         (urls,) = stack.enter_context(databases.lent(settings, f"tpi_{name}", fresh=True))
         processes: list[Process] = []
         if ehr is None:
-            ehr, sandbox = _sandbox(stack, name, folder)
+            ehr, sandbox = _sandbox(stack, settings, name, folder)
             processes.append(sandbox)
         tokens, clinic = asyncio.run(_set_up(settings, urls, ehr, folder))
         port = free_port()
@@ -113,13 +113,15 @@ def scene(
         yield Scene(cast=cast, tokens=tokens, ehr=ehr, processes=tuple(processes))
 
 
-def _sandbox(stack: ExitStack, name: str, folder: Path) -> tuple[Ehr, Process]:
+def _sandbox(stack: ExitStack, settings: Settings, name: str, folder: Path) -> tuple[Ehr, Process]:
     port, token = free_port(), secrets.token_urlsafe(_TOKEN_BYTES)
     told = folder / "sandbox.token"
     keep_secret(told, token)
     arguments = ["sandbox", "--fresh", "--port", str(port), "--token-file", str(told)]
     arguments += ["--database", f"tpi_{name}_ehr"]
-    process = Process("sandbox", arguments, environment={"TPI_OPS_PORT": "0"}, folder=folder)
+    owner = settings.owner_url()
+    environment = {"DATABASE_URL": owner} if owner else {}
+    process = Process("sandbox", arguments, environment=environment, folder=folder)
     stack.enter_context(process)
     ehr = Ehr(base=f"http://{LOOPBACK}:{port}/fhir", token=token)
     process.wait_until(answers(ehr.base))

@@ -1,6 +1,7 @@
 """`tpi serve` and `tpi worker`: the doors, the workers, or both in one process."""
 
 import asyncio
+import socket
 from collections.abc import Coroutine
 from enum import StrEnum
 from importlib.metadata import version
@@ -11,9 +12,16 @@ import typer
 from service import log
 from service.cli.carry import carry_out, settings_or_fail
 from service.cli.output import Output
-from service.cli.running import answer_requests, listening, stopped_by_signal
-from service.deps import open_deps
+from service.cli.running import (
+    answer_requests,
+    listen,
+    listening,
+    stopped_by_signal,
+    together,
+)
+from service.deps import Deps, open_deps
 from service.http.app import make_app
+from service.http.ops import OPEN as OPS
 from service.settings import Settings
 from service.store.embedded import Urls, database
 from service.store.migrate import expect_schema
@@ -49,14 +57,17 @@ def serve(
 
     async def work() -> None:
         stop, wake = stopped_by_signal(), Wake()
+        ops = listen(settings.host, settings.ops_port) if settings.ops_port else None
+        parts: list[Coroutine[None, None, None]] = []
         with database(settings) as urls:
             await _expect_schema(urls)
-            parts: list[Coroutine[None, None, None]] = []
-            if role in {Part.WEB, Part.ALL}:
-                parts.append(_doors(settings, urls, stop, wake))
-            if role in {Part.WORKER, Part.ALL}:
-                parts.append(_hands(settings, urls, stop, wake))
-            await _together(parts, stop)
+            if role is not Part.WORKER:
+                door = listen(settings.host, settings.port)
+                parts.append(_doors(settings, urls, door, ops, stop, wake))
+                ops = None
+            if role is not Part.WEB:
+                parts.append(_hands(settings, urls, ops, stop, wake))
+            await together(parts, stop)
 
     carry_out(output, work)
 
@@ -69,14 +80,34 @@ def worker() -> None:
     serve(role=Part.WORKER, host=None, port=None)
 
 
-async def _doors(settings: Settings, urls: Urls, stop: asyncio.Event, wake: Wake) -> None:
+async def _doors(
+    settings: Settings,
+    urls: Urls,
+    door: socket.socket,
+    ops: socket.socket | None,
+    stop: asyncio.Event,
+    wake: Wake,
+) -> None:
     async with open_deps(settings, "web", url=urls.web, wake=wake.hint) as deps:
-        await answer_requests(make_app(deps), settings, stop)
+        answering = answer_requests(make_app(deps), door, settings, stop)
+        await together([answering, *_ops(deps, ops, stop)], stop)
 
 
-async def _hands(settings: Settings, urls: Urls, stop: asyncio.Event, wake: Wake) -> None:
+async def _hands(
+    settings: Settings, urls: Urls, ops: socket.socket | None, stop: asyncio.Event, wake: Wake
+) -> None:
     async with open_deps(settings, "worker", url=urls.worker, wake=wake.hint) as deps:
-        await supervise(deps, stop, wake)
+        await together([supervise(deps, stop, wake), *_ops(deps, ops, stop)], stop)
+
+
+def _ops(
+    deps: Deps, at: socket.socket | None, stop: asyncio.Event
+) -> list[Coroutine[None, None, None]]:
+    """Tell an operator's tools on a port of their own whether this process lives and is ready."""
+    if at is None:
+        return []
+    app = make_app(deps, routes=(), open_routes=OPS)
+    return [answer_requests(app, at, deps.settings, stop)]
 
 
 async def _expect_schema(urls: Urls) -> None:
@@ -85,13 +116,3 @@ async def _expect_schema(urls: Urls) -> None:
         await expect_schema(conn)
     finally:
         await conn.close()
-
-
-async def _together(parts: list[Coroutine[None, None, None]], stop: asyncio.Event) -> None:
-    """Run the parts until all have ended; where one fails the others are asked to stop."""
-    tasks = [asyncio.ensure_future(one) for one in parts]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    stop.set()
-    await asyncio.wait(tasks)
-    for one in tasks:
-        one.result()

@@ -7,6 +7,7 @@ servers of their own choice and wants to read, afterwards, everything that was s
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self, cast
 
@@ -83,6 +84,13 @@ class Server:
     def get(self, path: str) -> Answer:
         """Read or search: `path` below the base, or an absolute address."""
         return self.send("GET", path)
+
+    def reaches(self, path: str) -> bool:
+        """Say whether the server answers 200 there: it is up when it answers."""
+        try:
+            return self.get(path).status == HTTPStatus.OK
+        except Unreachable:
+            return False
 
     def post(self, path: str, body: Json, headers: Mapping[str, str] | None = None) -> Answer:
         """Create, transact (`path` empty) or call an operation."""

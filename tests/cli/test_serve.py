@@ -1,0 +1,83 @@
+"""Processes as an operator runs them: they answer, they stop in order, they say what stops them."""
+
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from service.cli.processes import NotStarted, Process, answers, free_port
+from service.clients.server import Server
+from tests.kit.database import Database
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@contextmanager
+def a_process(
+    database: Database, folder: Path, *arguments: str, port: int, ops: int = 0
+) -> Generator[Process]:
+    environment = {
+        "DATABASE_URL": database.urls.owner,
+        "TPI_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "TPI_PORT": str(port),
+        "TPI_OPS_PORT": str(ops),
+    }
+    with Process("tpi", arguments, environment=environment, folder=folder) as process:
+        yield process
+
+
+def test_doors_and_workers_run_in_one_process_and_stop_in_order(
+    database: Database, tmp_path: Path
+) -> None:
+    port, ops = free_port(), free_port()
+
+    with a_process(database, tmp_path, "serve", "--role", "all", port=port, ops=ops) as process:
+        process.wait_until(answers(f"http://127.0.0.1:{port}/fhir"))
+        with Server(f"http://127.0.0.1:{ops}", "", who="operator", log=[]) as server:
+            statuses = [server.get(path).status for path in ("livez", "readyz", "fhir/metadata")]
+
+    assert statuses == [200, 200, 404]
+    assert process.ended == 0
+
+
+def test_a_worker_tells_its_health_on_a_port_of_its_own(database: Database, tmp_path: Path) -> None:
+    ops = free_port()
+
+    def ready() -> bool:
+        with Server(f"http://127.0.0.1:{ops}", "", who="operator", log=[]) as server:
+            return server.reaches("readyz")
+
+    with a_process(database, tmp_path, "worker", port=free_port(), ops=ops) as process:
+        process.wait_until(ready)
+
+    assert process.ended == 0
+
+
+def test_a_taken_port_is_said_with_the_settings_that_change_it(
+    database: Database, tmp_path: Path
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        a_process(database, tmp_path, "serve", port=taken.getsockname()[1]) as process,
+        pytest.raises(NotStarted, match="TPI_PORT"),
+    ):
+        process.wait_until(lambda: False)
+
+    assert process.ended == 2
+
+
+async def test_a_database_without_our_schema_is_not_served(
+    database: Database, tmp_path: Path
+) -> None:
+    async with database.as_owner() as conn:
+        await conn.execute("DELETE FROM schema_migration")
+
+    with (
+        a_process(database, tmp_path, "serve", port=free_port()) as process,
+        pytest.raises(NotStarted, match="tpi migrate up"),
+    ):
+        process.wait_until(lambda: False)
+
+    assert process.ended == 1
