@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from asyncpg import Record
 
 from fhir_mappings.decide.windows import Cut, Recut, cut, recut
 from fhir_mappings.model.moment import clinic_time
 from fhir_mappings.model.referral import Case
-from fhir_mappings.model.window import Opening, Schedule, Span, Window
+from fhir_mappings.model.window import Opening, Schedule, SlotStatus, Span, Window
 from fhir_mappings.problems import Code, Problem
 from service.store.pool import Conn
 from service.store.statements import sql
@@ -79,6 +80,45 @@ async def of_span(conn: Conn, tenant: UUID, span: Span, practitioner: str) -> li
     """Return the open windows of exactly this time, those of one clinician first."""
     rows = await conn.fetch(sql("windows_at"), tenant, span.start, span.end, practitioner)
     return [_window(row) for row in rows]
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """A window with its status of the moment, and when the window itself was last written."""
+
+    window: Window
+    status: SlotStatus
+    updated_at: datetime
+
+
+async def seen(
+    conn: Conn,
+    *,
+    at: datetime,
+    most: int,
+    ids: Collection[UUID] | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    after: tuple[datetime, UUID] | None = None,
+) -> list[Seen]:
+    """Return windows in order of time with what stands over them at `at`.
+
+    `ids` None is any; `start` and `end` bound [start, end) of their beginning; `after` is the
+    beginning and id of the last one of the page before.
+    """
+    last_start, last_id = after or (None, None)
+    wanted = None if ids is None else list(ids)
+    rows = await conn.fetch(sql("slot_rows"), wanted, start, end, last_start, last_id, at, most)
+    return [
+        Seen(window=_window(row), status=_status(row), updated_at=row["updated_at"]) for row in rows
+    ]
+
+
+def _status(row: Record) -> SlotStatus:
+    if row["taken"] == "booked":
+        return SlotStatus.BOOKED
+    if row["taken"] == "held":
+        return SlotStatus.HELD
+    return SlotStatus.FREE if row["opening"] == Opening.OPEN else SlotStatus.CLOSED
 
 
 async def hold(

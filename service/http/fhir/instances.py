@@ -12,7 +12,7 @@ from fhir_mappings.problems import Code, Problem, Refused, refuse_any
 from fhir_mappings.terms.r4_names import RESOURCE_TYPES
 from service.deps import Deps
 from service.http.exchange import BASE_PATH, Answer, Ask, Route
-from service.http.fhir import intents
+from service.http.fhir import intents, slots
 from service.http.fhir.conditional import condition, named_placer
 from service.http.fhir.kept import alone
 from service.http.fhir.represent import shown
@@ -134,7 +134,7 @@ def _routes(rtype: str, row: Row) -> list[Route]:
     one, kind = f"{BASE_PATH}/{rtype}/{{rid}}", f"{BASE_PATH}/{rtype}"
     routes: list[Route] = []
     if Interaction.READ in offered:
-        routes.append(Route("GET", one, partial(read, rtype)))
+        routes.append(Route("GET", one, slots.read if rtype == "Slot" else partial(read, rtype)))
     if Interaction.VREAD in offered:
         routes.append(Route("GET", f"{one}/_history/{{vid}}", partial(vread, rtype)))
     if Interaction.CREATE in offered:

@@ -15,7 +15,9 @@ from service.deps import Deps
 from service.http.exchange import BASE_PATH, Answer, Ask, Route
 from service.http.fhir.conditional import named_placer, prefer
 from service.http.fhir.served import SERVED, Interaction
+from service.reads import slots
 from service.reads.search import Found, search, spaces_of
+from service.reads.slots import Slots
 
 
 async def by_address(rtype: str, deps: Deps, ask: Ask) -> Answer:
@@ -38,7 +40,8 @@ async def found(rtype: str, deps: Deps, ask: Ask, pairs: tuple[tuple[str, str], 
     reader = Reader(rtype, spaces=spaces_of(ask.caller, placer), base=ask.base)
     page = Page(usual=deps.settings.page_rows, most=deps.settings.page_rows_most)
     asked = reader.read(pairs, page, lenient=prefer(ask).lenient)
-    met = await search(deps, ask.caller, asked, placer=placer)
+    look = slots.search if rtype == "Slot" else search
+    met = await look(deps, ask.caller, asked, placer=placer)
     body = searchset(
         (Match(full_url=f"{ask.base}/{one.identity}", text=one.text) for one in met.rows),
         total=met.total,
@@ -48,7 +51,7 @@ async def found(rtype: str, deps: Deps, ask: Ask, pairs: tuple[tuple[str, str], 
     return Answer(status=HTTPStatus.OK, body=body)
 
 
-def _links(address: str, asked: Asked, met: Found) -> list[tuple[str, str]]:
+def _links(address: str, asked: Asked, met: Found | Slots) -> list[tuple[str, str]]:
     own = urlencode(asked.applied)
     links = [("self", f"{address}?{own}" if own else address)]
     if met.next is not None:

@@ -73,6 +73,7 @@ def _row(placer: str, staff: str = "", *, versioned_update: bool = False) -> Row
     )
 
 
+_READ_AND_SEARCH: Final = frozenset({_I.READ, _I.SEARCH})
 _STAFF_READS: Final = _LETTERS["r"] | _LETTERS["h"] | _LETTERS["s"]
 
 PEOPLE_AND_PLACES: Final = (
@@ -114,6 +115,8 @@ SERVED: Final[Mapping[str, Row]] = MappingProxyType(
         "AppointmentResponse": _row("rhsc", "c"),
         "DetectedIssue": _row("rhs"),
         **dict.fromkeys(("HealthcareService", "Schedule"), _row("rs")),
+        # its status is worked out at each read: no version, so no vread and no history
+        "Slot": Row(placer=_READ_AND_SEARCH, staff=_READ_AND_SEARCH),
         "Provenance": _row("rs"),
     }
 )

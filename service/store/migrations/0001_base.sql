@@ -645,22 +645,49 @@ ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
 CREATE POLICY wall ON audit USING (
     tenant = current_tenant() AND (current_placer() = '*' OR placer_id::text = current_placer()));
 
--- Is a window taken? A placer may not see other placers' holds, but must be told that one is
--- taken and by when; practitioner and room count beside the window itself.
-CREATE FUNCTION taken_windows(p_from timestamptz, p_to timestamptz, p_at timestamptz)
-    RETURNS TABLE (id uuid, state text)
+-- Windows as Slots, in order of time, each with what stands over it: a placer may not see other
+-- placers' holds, but must be told that a time is taken; clinician and room count beside the window
+-- itself.
+CREATE FUNCTION slot_rows(p_ids uuid[], p_from timestamptz, p_to timestamptz,
+                          p_last_start timestamptz, p_last_id uuid, p_at timestamptz,
+                          p_most integer)
+    RETURNS TABLE (id uuid, schedule_rid text, practitioner text, location text,
+                   starts timestamptz, ends timestamptz, busy_until timestamptz, opening text,
+                   updated_at timestamptz, taken text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
     AS $$
-        SELECT w.id, max(h.state)
-          FROM public.open_window w
-          JOIN public.hold h
-            ON h.tenant = w.tenant AND h.state <> 'released'
-           AND (h.state = 'booked' OR h.expires_at > p_at)
-           AND (h.practitioner = w.practitioner OR h.location = w.location)
-           AND tstzrange(h.starts, h.busy_until) && tstzrange(w.starts, w.busy_until)
-         WHERE w.tenant = public.current_tenant() AND public.current_placer() IS NOT NULL
-           AND w.starts >= p_from AND w.starts < p_to
-         GROUP BY w.id
+        WITH page AS (
+            SELECT w.*
+              FROM public.open_window w
+             WHERE w.tenant = public.current_tenant() AND public.current_placer() IS NOT NULL
+               AND (p_ids IS NULL OR w.id = ANY (p_ids))
+               AND (p_from IS NULL OR w.starts >= p_from)
+               AND (p_to IS NULL OR w.starts < p_to)
+               AND (p_last_start IS NULL OR (w.starts, w.id) > (p_last_start, p_last_id))
+             ORDER BY w.starts, w.id
+             LIMIT p_most
+        )
+        SELECT w.id, w.schedule_rid, w.practitioner, w.location, w.starts, w.ends, w.busy_until,
+               w.opening, w.updated_at, coalesce(min(h.state), '')
+          FROM page w
+          LEFT JOIN LATERAL (
+                SELECT a.state
+                  FROM public.hold a
+                 WHERE a.tenant = w.tenant AND a.state <> 'released'
+                   AND a.practitioner = w.practitioner
+                   AND tstzrange(a.starts, a.busy_until) && tstzrange(w.starts, w.busy_until)
+                   AND (a.state = 'booked' OR a.expires_at > p_at)
+                UNION ALL
+                SELECT b.state
+                  FROM public.hold b
+                 WHERE b.tenant = w.tenant AND b.state <> 'released'
+                   AND b.location = w.location
+                   AND tstzrange(b.starts, b.busy_until) && tstzrange(w.starts, w.busy_until)
+                   AND (b.state = 'booked' OR b.expires_at > p_at)
+          ) h ON true
+         GROUP BY w.id, w.schedule_rid, w.practitioner, w.location, w.starts, w.ends, w.busy_until,
+                  w.opening, w.updated_at
+         ORDER BY w.starts, w.id
     $$;
 
 -- The next windows that anybody may still have, in order of time.
@@ -886,7 +913,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON open_window TO tpi_app, tpi_worker;
 
 REVOKE ALL ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
     caller_of(bytea, timestamptz), rids_with(uuid, text, text[]),
-    taken_windows(timestamptz, timestamptz, timestamptz),
+    slot_rows(uuid[], timestamptz, timestamptz, timestamptz, uuid, timestamptz, integer),
     is_taken(uuid, text, text, timestamptz, timestamptz, timestamptz),
     free_windows(timestamptz, timestamptz, timestamptz, integer),
     hold_window(uuid, uuid, uuid, uuid, text, timestamptz, timestamptz),
@@ -895,7 +922,7 @@ REVOKE ALL ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
     due_work(timestamptz, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
     caller_of(bytea, timestamptz), rids_with(uuid, text, text[]),
-    taken_windows(timestamptz, timestamptz, timestamptz),
+    slot_rows(uuid[], timestamptz, timestamptz, timestamptz, uuid, timestamptz, integer),
     free_windows(timestamptz, timestamptz, timestamptz, integer),
     hold_window(uuid, uuid, uuid, uuid, text, timestamptz, timestamptz),
     audit_hash(bytea, uuid, uuid, text, text, text, timestamptz) TO tpi_app, tpi_worker;
