@@ -87,7 +87,7 @@ def build(source: Path, target: Path, *, values: Path, without: frozenset[str]) 
 
 
 def _files(source: Path, values: Path, without: frozenset[str]) -> Iterator[tuple[str, bytes]]:
-    rules = source.joinpath("rules.json").read_bytes()
+    rules = _without(source.joinpath("rules.json").read_bytes(), without)
     sets = _sets(values, without, _includes(rules))
     yield "LICENCES.md", source.joinpath("LICENCES.md").read_bytes()
     yield "NOTICE", _notice(source, without)
@@ -100,6 +100,19 @@ def _files(source: Path, values: Path, without: frozenset[str]) -> Iterator[tupl
 def _notice(source: Path, without: frozenset[str]) -> bytes:
     left = "".join(f"\nLeft out of this build: {system}" for system in sorted(without))
     return source.joinpath("NOTICE").read_bytes() + (f"{left}\n".encode() if left else b"")
+
+
+def _without(rules: bytes, systems: frozenset[str]) -> bytes:
+    """Say no longer that the sets cover a system whole when its codes are left out.
+
+    Else a code of it would count as known and harmless, and its display would not be read.
+    """
+    if not systems:
+        return rules
+    held = msgspec.json.decode(rules, type=dict[str, msgspec.Raw])
+    complete = msgspec.json.decode(held["completeSystems"], type=dict[str, str])
+    kept = {system: form for system, form in complete.items() if system not in systems}
+    return msgspec.json.encode(held | {"completeSystems": msgspec.Raw(msgspec.json.encode(kept))})
 
 
 class _Rules(msgspec.Struct, frozen=True, rename="camel"):
