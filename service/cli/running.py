@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import uvicorn
-from litestar import Litestar
 
 from service.cli.carry import Unusable
 from service.settings import Settings
@@ -51,7 +50,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def answer_requests(
-    app: Litestar, at: socket.socket, settings: Settings, stop: asyncio.Event
+    app: object, at: socket.socket, settings: Settings, stop: asyncio.Event
 ) -> None:
     """Answer until told to stop, then let running requests end (L22).
 
@@ -59,7 +58,7 @@ async def answer_requests(
     and no address (SECURITY §5). Proxy headers are nobody's word.
     """
     config = uvicorn.Config(
-        cast("Any", app),  # Litestar's ASGI type and uvicorn's differ in name
+        cast("Any", app),  # an ASGI application; litestar and uvicorn name its type differently
         http="httptools",
         ws="none",
         lifespan="off",
