@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -156,7 +156,7 @@ def placer(door: Door) -> Caller:
 
 
 @contextmanager
-def serving(urls: Urls) -> Iterator[int]:
+def serving(urls: Urls) -> Generator[int]:
     """Run `tpi serve` on a free port until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -259,7 +259,7 @@ def told(rows: Sequence[tuple[Measured, Measured]]) -> str:
 
 def main() -> None:
     """Measure and print; `--json FILE` keeps the figures."""
-    reader = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0])
+    reader = argparse.ArgumentParser(prog="make bench")
     reader.add_argument("--count", type=int, default=500, help="referrals per repetition")
     reader.add_argument("--repetitions", type=int, default=3)
     reader.add_argument("--json", type=Path)
