@@ -114,6 +114,12 @@ def leave_to_try(stands: Scene, folder: Path) -> Path:
         }
         bundle = payload(name, cast.now().date(), values)
         (tried / f"{name}.json").write_bytes(encode(bundle))
+    visit = payload(
+        "visit",
+        cast.now().date(),
+        {"practitioner": cast.practitioner, "location": cast.location},
+    )
+    (tried / "visit.json").write_bytes(encode(visit))
     environment = folder / "env"
     keep_secret(
         environment,

@@ -57,13 +57,13 @@ class Process:
         """Return its exit code, None while it runs."""
         return self._popen.poll()
 
-    def wait_until(self, answers: Callable[[], bool]) -> None:
+    def wait_until(self, answers: Callable[[], bool], seconds: float = START_SECONDS) -> None:
         """Wait until it answers: never for a while and hope.
 
         Raises:
             NotStarted: it ended, or time ran out.
         """
-        until = time.monotonic() + START_SECONDS
+        until = time.monotonic() + seconds
         while self.running and time.monotonic() < until:
             if answers():
                 return

@@ -1,6 +1,7 @@
 """The six stories of the loop, each told as a clinician would and checked as it is told."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -190,7 +191,7 @@ def _findings(telling: Telling, referred: Referred) -> list[Tree]:
 def _booked(telling: Telling, referred: Referred) -> Tree:
     cast = telling.cast
     offered = steps.propose(cast, referred)
-    telling.say(f"The scheduler proposes {', '.join(said(one, 'start') for one in offered)}.")
+    telling.say(f"The scheduler proposes {', '.join(_when(one, cast.zone) for one in offered)}.")
     chosen = offered[0]
     steps.accept(cast, referred, chosen)
     hold("the Appointment", seen=steps.status_of(cast, chosen), wanted="booked")
@@ -200,6 +201,12 @@ def _booked(telling: Telling, referred: Referred) -> Tree:
     hold("the stage", seen=(here.status, here.business), wanted=("in-progress", "booked"))
     telling.say(f"The patient takes the first; the others are free again. {here.words}")
     return chosen
+
+
+def _when(appointment: Tree, zone: str) -> str:
+    """Say when an Appointment begins, by the clinic's clock."""
+    start = datetime.fromisoformat(said(appointment, "start"))
+    return f"{start.astimezone(ZoneInfo(zone)):%A %d %B %H:%M}"
 
 
 def _visit(telling: Telling, referred: Referred, appointment: Tree, visit: str) -> Tree:
