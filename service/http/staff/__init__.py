@@ -4,6 +4,6 @@ Each module here has a tuple `ROUTES`; it is named here and nowhere else.
 """
 
 from service.http.exchange import Route
-from service.http.staff import review
+from service.http.staff import appointment, propose, review
 
-ROUTES: tuple[Route, ...] = (*review.ROUTES,)
+ROUTES: tuple[Route, ...] = (*review.ROUTES, *propose.ROUTES, *appointment.ROUTES)
