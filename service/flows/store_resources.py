@@ -19,8 +19,9 @@ from fhir_mappings.parse.bundle import Entry
 from fhir_mappings.parse.index import reference_token
 from fhir_mappings.parse.references import Condition
 from fhir_mappings.parse.references import conditions as conditions_of
-from fhir_mappings.problems import Code, Problem, Refused
-from fhir_mappings.terms.search_parameters import TABLE, Kind
+from fhir_mappings.problems import Code, Kind, Problem, Refused
+from fhir_mappings.terms import search_parameters
+from fhir_mappings.terms.search_parameters import TABLE
 from service.deps import Deps
 from service.store import audit, locks, outbox, placers, plans, referrals, resources, search
 from service.store.plans import Done, Plan, Standing, told
@@ -58,21 +59,18 @@ async def store_resources(deps: Deps, caller: Caller, command: StoreResources) -
     space = _space(caller)
     at = deps.now()
     new_ids = {one.place: str(deps.new_id()) for one in command.entries}
-    async with transaction(deps.pool, tenant=caller.tenant, placer=caller.reach) as conn:
-        before = await _read(conn, caller.tenant, space, command.entries)
-    planned = plans.plan(
-        space, command.entries, before, new_ids=new_ids, base=deps.settings.fhir_base, at=at
-    )
-    keys = _locks(caller.tenant, space, command.entries, planned)
-    patients = [locks.of_patient(caller.tenant, space, one) for one in planned.patients]
+    keys = _locks(caller.tenant, space, command.entries)
     async with transaction(
         deps.pool, tenant=caller.tenant, placer=caller.reach, locks=keys
     ) as conn:
-        await locks.take(conn, patients)  # after the others, as `receive_referral` does
-        if not before.same(await _read(conn, caller.tenant, space, command.entries)):
-            raise Again
+        standing = await _read(conn, caller.tenant, space, command.entries)
+        base = deps.settings.fhir_base
+        planned = plans.plan(space, command.entries, standing, new_ids=new_ids, base=base, at=at)
+        # a patient's lock comes last, as in `receive_referral`: both orders would deadlock
+        of_patients = [locks.of_patient(caller.tenant, space, one) for one in planned.patients]
+        await locks.take(conn, of_patients)
         await _rescreen(deps, conn, caller, planned, at=at)
-        await resources.write(conn, caller.tenant, space, planned.writes, at=at)
+        await _write(conn, caller.tenant, space, planned, at=at)
         if planned.writes:
             await audit.add(
                 conn,
@@ -108,9 +106,8 @@ async def _matching(conn: Conn, condition: Condition, space: UUID) -> tuple[Stor
     return tuple(await search.search(conn, query, spaces=[space], limit=2))
 
 
-def _locks(tenant: UUID, space: UUID, entries: Sequence[Entry], planned: Plan) -> list[int]:
-    named = {one.identity for one in planned.writes}
-    named |= {one for entry in entries if (one := plans.named(entry))}
+def _locks(tenant: UUID, space: UUID, entries: Sequence[Entry]) -> list[int]:
+    named = {one for entry in entries if (one := plans.named(entry))}
     return [
         *(
             locks.of_token(tenant, space, token)
@@ -119,6 +116,20 @@ def _locks(tenant: UUID, space: UUID, entries: Sequence[Entry], planned: Plan) -
         ),
         *(locks.of_identity(tenant, space, one) for one in named),
     ]
+
+
+async def _write(conn: Conn, tenant: UUID, space: UUID, planned: Plan, *, at: datetime) -> None:
+    """Write the plan; another who wrote a resource that only a condition named makes us read again.
+
+    Raises:
+        Again: a version that was read is no longer the newest.
+    """
+    try:
+        await resources.write(conn, tenant, space, planned.writes, at=at)
+    except Refused as overtaken:
+        if overtaken.kind is not Kind.STALE:
+            raise
+        raise Again from overtaken
 
 
 async def _rescreen(deps: Deps, conn: Conn, caller: Caller, planned: Plan, *, at: datetime) -> None:
@@ -155,7 +166,7 @@ def _referring_queries(target: Identity, space: UUID) -> Iterator[Query]:
         tokens = tuple(
             reference_token(rtype, name, space, str(target))
             for name, one in parameters.items()
-            if one.kind is Kind.REFERENCE and target.rtype in one.targets
+            if one.kind is search_parameters.Kind.REFERENCE and target.rtype in one.targets
         )
         if tokens:
             yield Query(rtype=rtype, any_of=(tokens,))

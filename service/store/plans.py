@@ -1,7 +1,6 @@
 """What writing plain entries means, given what stands: which ids, versions, answers. Pure.
 
-Made before the transaction that writes; what it rests on (`Standing`) is read again under its
-locks.
+What it rests on (`Standing`) was read under the locks of its conditions and ids.
 """
 
 import hashlib
@@ -29,25 +28,11 @@ _GONE: Final = 204
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What the work rests on: read before it, and again under the locks."""
+    """What the work rests on: what the conditions meet, and what the ids named stand for."""
 
     placer_base: str
     matches: Mapping[Condition, tuple[Stored, ...]]
     targets: Mapping[Identity, Stored]
-
-    def same(self, other: "Standing") -> bool:
-        """Say whether nothing changed meanwhile."""
-        return self.versions() == other.versions()
-
-    def versions(self) -> tuple[object, ...]:
-        """Return identities and versions, to compare."""
-        return (
-            {
-                key: [(one.identity, one.version) for one in met]
-                for key, met in self.matches.items()
-            },
-            {key: one.version for key, one in self.targets.items()},
-        )
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,7 +48,7 @@ class Door:
 
 
 @asynccontextmanager
-async def a_door(database: Database, **settings: Any) -> AsyncGenerator[Door]:
+async def a_door(database: Database, **settings: float) -> AsyncGenerator[Door]:
     """Lend the door; `settings` change the service's own."""
     chosen = {"client_rate_per_second": 10_000, "client_burst": 10_000, **settings}
     async with (

@@ -16,23 +16,24 @@ COMMON: Final = (("_id", "token"), ("_lastUpdated", "date"))
 
 
 class Metadata:
-    """Answers `metadata`; the statement is made once and kept, for it does not change."""
+    """Answers `metadata`; a base's statement is made once and kept, for it does not change."""
 
     def __init__(self) -> None:
         """Start without a statement: it needs the public base."""
-        self._body = b""
+        self._of: dict[str, bytes] = {}
 
     async def __call__(self, deps: Deps) -> Answer:
         """Answer the CapabilityStatement."""
-        if not self._body:
+        base = deps.settings.fhir_base
+        if base not in self._of:
             about = About(
-                base=deps.settings.fhir_base,
+                base=base,
                 token_endpoint=token_endpoint(deps.settings.public_url),
                 version=version("tpi-intake"),
                 at=deps.now(),
             )
-            self._body = encode(capability(rows(), [one.value for one in SYSTEM], about))
-        return Answer(status=200, body=self._body)
+            self._of[base] = encode(capability(rows(), [one.value for one in SYSTEM], about))
+        return Answer(status=200, body=self._of[base])
 
 
 def rows() -> Iterator[Served]:
