@@ -96,6 +96,8 @@ class Courier:
         said = _verdict(reply)
         if said in {Verdict.DENIED, Verdict.LATER}:
             return _know(known, last=said, pause=ladder.pause(reply, now))
+        if said is Verdict.DONE and not readback.tree_of(reply):
+            return _know(known, last=Verdict.LATER)  # a proxy's page
         base = self._server.base
         found = readback.found(reply, base, rtype, system=system, value=value)
         if said is not Verdict.DONE or found is None:

@@ -86,5 +86,7 @@ def _away(reply: Reply, now: datetime) -> Stop | Wait | None:
             return Stop()
         case Verdict.LATER | Verdict.UNKNOWN:
             return Wait(least=ladder.pause(reply, now))
+        case Verdict.DONE if not readback.tree_of(reply):
+            return Wait()  # a proxy's page says nothing about what stands there
         case _:
             return None
