@@ -46,7 +46,7 @@ class Input(Member, frozen=True, kw_only=True):
 
     resource_types: tuple[str, ...]
     element: str
-    value_sets: tuple[SetId, ...]
+    value_sets: frozenset[SetId]
     text: bool
     status: str
     within_days: int | None
@@ -55,7 +55,7 @@ class Input(Member, frozen=True, kw_only=True):
     min_count: int | None = None
     value: ValueIs | None = None
     value_means: Answer | None = None
-    means_sets: tuple[SetId, ...] = ()
+    means_sets: frozenset[SetId] = frozenset()
     washout: str | None = None
     criticality: str | None = None
     hints: frozenset[Reading] | None = None

@@ -137,9 +137,9 @@ def _form_faults(content: Content) -> Iterator[Problem]:
             yield Problem(Code.PACK, "quantities.over", name)
 
 
-def _unit_faults(at: str, unit: str, sets: tuple[str, ...], content: Content) -> Iterator[Problem]:
+def _unit_faults(at: str, unit: str, sets: Iterable[str], content: Content) -> Iterator[Problem]:
     """Compare values only in the unit that the set's quantity form turns them into."""
-    for one in sets:
+    for one in sorted(sets):
         form = content.quantities.get(one)
         if form is None or form.unit != unit:
             yield Problem(Code.PACK, at, one)

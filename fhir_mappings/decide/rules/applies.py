@@ -5,7 +5,6 @@ Source: rules.md of the content pack, Rule (`appliesWhen`).
 
 from fhir_mappings.decide.rules.conditions import holds, sex
 from fhir_mappings.decide.rules.match import matches
-from fhir_mappings.decide.rules.people import ages
 from fhir_mappings.decide.rules.scene import Scene, Site
 from fhir_mappings.model.rule import AppliesWhen, Rule
 
@@ -31,7 +30,7 @@ def _person_not(scene: Scene, form: AppliesWhen) -> str:
     """A birth date that is missing or not sharp keeps a rule in when any age it allows does."""
     if form.sex and sex(scene) not in form.sex:
         return "sex"
-    allowed = ages(scene)
+    allowed = scene.ages
     if allowed is None:
         return ""
     youngest, oldest = allowed

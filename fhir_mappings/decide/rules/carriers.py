@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from fhir_mappings.decide.rules.dates import latest, within
 from fhir_mappings.decide.rules.found import Match
 from fhir_mappings.decide.rules.looking import ORDER, counts_for
-from fhir_mappings.decide.rules.scene import Hit, Scene
+from fhir_mappings.decide.rules.scene import Hit, Place, Scene
 from fhir_mappings.decide.rules.status import PAST, own_state
-from fhir_mappings.model.content import CarrierRow
-from fhir_mappings.model.fact import Entry, Said
 from fhir_mappings.model.finding import Action
 from fhir_mappings.model.member import FactKind, Reading, State
 from fhir_mappings.model.rule import Input
@@ -21,33 +19,57 @@ def carried(scene: Scene, wanted: Input) -> Iterator[Match]:
     """Yield the matches at carriers; text there does at most what free text may."""
     if wanted.carriers is None or wanted.older_than_days is not None:
         return
+    for place in _places(scene, wanted.carriers):
+        if place.names.isdisjoint(wanted.value_sets):
+            continue
+        if wanted.free_text or not place.free_text:
+            yield from _at(scene, wanted, place)
+
+
+def may_carry(scene: Scene, wanted: Input) -> bool:
+    """Say whether a carrier of the input's fact may name one of its sets."""
+    if wanted.carriers is None:
+        return False
+    held = _places(scene, wanted.carriers)
+    return any(not one.names.isdisjoint(wanted.value_sets) for one in held)
+
+
+def _places(scene: Scene, fact: FactKind) -> tuple[Place, ...]:
+    """Return everything said at carriers of a fact; worked out once for a screening."""
+    known = scene.places.get(fact)
+    if known is None:
+        known = scene.places[fact] = tuple(_found(scene, fact))
+    return known
+
+
+def _found(scene: Scene, fact: FactKind) -> Iterator[Place]:
     for row in scene.content.carriers.rows:
-        if wanted.carriers in row.facts and (wanted.free_text or not row.free_text):
-            for rtype in row.resource_types:
-                for entry in scene.of_type(rtype):
-                    yield from _at(scene, wanted, row, entry)
+        for rtype in row.resource_types if fact in row.facts else ():
+            for entry in scene.of_type(rtype):
+                state = own_state(scene, entry, Action.INFO)
+                for said in scene.said(entry, row.element):
+                    names = scene.names(said)
+                    if names and (row.states is None or state in row.states):
+                        yield Place(entry=entry, said=said, names=names, free_text=row.free_text)
 
 
-def _at(scene: Scene, wanted: Input, row: CarrierRow, entry: Entry) -> Iterator[Match]:
-    if row.states is not None and own_state(scene, entry, Action.INFO) not in row.states:
-        return
+def _at(scene: Scene, wanted: Input, place: Place) -> Iterator[Match]:
+    entry = place.entry
     inside = entry.rtype == ORDER or within(scene, latest(scene, entry), wanted.within_days)
-    for said in scene.said(entry, row.element):
-        for hit in _hits(scene, wanted, row, said):
-            if _counts(scene, wanted, hit, inside=inside):
-                yield _match(scene, entry, hit)
+    for hit in _hits(scene, wanted, place):
+        if _counts(scene, wanted, hit, inside=inside):
+            yield _match(scene, place, hit)
 
 
-def _hits(scene: Scene, wanted: Input, row: CarrierRow, said: Said) -> Iterator[Hit]:
+def _hits(scene: Scene, wanted: Input, place: Place) -> Iterator[Hit]:
     """Look for codes and words, in free text for words only."""
-    sets = frozenset(wanted.value_sets)
     of_allergy = wanted.carriers is FactKind.ALLERGY
     counts = scene.content.hints.allergy_carriers if of_allergy else counts_for(scene, wanted)
-    coded = None if row.free_text else scene.code_hit(said, sets)
+    coded = None if place.free_text else scene.code_hit(place.said, wanted.value_sets)
     if coded and coded.reading in counts:
         yield coded
-    elif wanted.text or row.free_text:
-        yield from scene.text_hits(said, sets, counts, allergy=False)
+    elif wanted.text or place.free_text:
+        yield from scene.text_hits(place.said, wanted.value_sets, counts, allergy=False)
 
 
 def _counts(scene: Scene, wanted: Input, hit: Hit, *, inside: bool) -> bool:
@@ -58,8 +80,9 @@ def _counts(scene: Scene, wanted: Input, hit: Hit, *, inside: bool) -> bool:
     return State.CURRENT in form.keeps and inside
 
 
-def _match(scene: Scene, entry: Entry, hit: Hit) -> Match:
+def _match(scene: Scene, place: Place, hit: Hit) -> Match:
     spoken = hit.how == "text" or hit.reading is not Reading.POSITIVE
+    entry = place.entry
     return Match(
         entry=entry,
         path=hit.said.path,

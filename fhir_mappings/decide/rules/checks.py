@@ -10,7 +10,7 @@ from typing import assert_never
 from fhir_mappings.decide.rules.dates import within
 from fhir_mappings.decide.rules.found import Match, absent, whole
 from fhir_mappings.decide.rules.looking import ORDER, hits
-from fhir_mappings.decide.rules.people import ages, of_person
+from fhir_mappings.decide.rules.people import of_person
 from fhir_mappings.decide.rules.quantities import compare, readable
 from fhir_mappings.decide.rules.scene import Scene
 from fhir_mappings.decide.rules.status import own_state
@@ -181,7 +181,7 @@ def _site_unknown(scene: Scene) -> Iterator[Match]:
 
 def _undecided(scene: Scene, wanted: Input) -> Iterator[Match]:
     """The birth date is missing, or allows ages on both sides."""
-    allowed, test = ages(scene), wanted.value
+    allowed, test = scene.ages, wanted.value
     path = f"{wanted.resource_types[0]}.{wanted.element}"
     if allowed is None or test is None:
         yield absent(path)

@@ -42,6 +42,12 @@ def older(scene: Scene, day: date | None, days: int) -> bool:
     return day is not None and day < later(scene.planned, -days)
 
 
+def windowed(wanted: Input) -> bool:
+    """Say whether an input asks for a date at all."""
+    older_than = wanted.older_than_days is not None
+    return wanted.within_days is not None or older_than or wanted.needs_date
+
+
 def in_window(scene: Scene, wanted: Input, day: date | None) -> bool:
     """Test an input's windows by the latest day of a match."""
     if day is None:

@@ -6,13 +6,15 @@ by a breaker. Source: rules.md of the content pack, Codes and text; its list `re
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from fhir_mappings.decide.rules.stems import folded
 from fhir_mappings.model.member import Reading
 from fhir_mappings.model.texts import HintRow, HintWords
 
 _TOKEN: Final = re.compile(r"\S+")
+_RUN: Final = re.compile(r"\w+")
 
 
 class Hints:
@@ -24,18 +26,25 @@ class Hints:
         self._window = words.window_tokens
         self._lists = {name: _any_of(held) for name, held in words.words.items()}
         self._breakers = {name: _any_of(held) for name, held in words.breakers.items()}
+        self._sieve = _Sieve(words.words)
         self._sentence = re.compile(words.sentence_end, re.IGNORECASE)
         self._clause = re.compile(words.clause_end, re.IGNORECASE)
 
-    def reading(self, text: str, start: int, end: int) -> Reading:
-        """Read how the text speaks of what stands from `start` to `end` in it."""
+    def readings(self, text: str, spans: Iterable[tuple[int, int]]) -> Iterator[Reading]:
+        """Read how the text speaks of what stands at each of the places in it."""
+        lists = self._sieve.lists(text)
+        rows = [row for row in self._rows if row.before in lists or row.after in lists]
+        for start, end in spans:
+            yield self._reading(rows, text, start, end) if rows else Reading.POSITIVE
+
+    def _reading(self, rows: list[HintRow], text: str, start: int, end: int) -> Reading:
         opened = _last_end(self._sentence, text, start)
         closed = _next_start(self._sentence, text, end)
         near = text[max(opened, _last_end(self._clause, text, start)) : start]
         after = text[end : min(closed, _next_start(self._clause, text, end))]
         before = {"comma": self._tail(near), "sentence": self._tail(text[opened:start])}
         after = self._head(after)
-        for row in self._rows:
+        for row in rows:
             if self._says(row, before[row.reach], after):
                 negated = row.unless is not None and self._before(row.unless, before[row.reach])
                 return row.otherwise if negated and row.otherwise else row.reading
@@ -68,6 +77,26 @@ class Hints:
     def _head(self, words: str) -> str:
         tokens = list(_TOKEN.finditer(words))
         return words[: tokens[self._window - 1].end()] if len(tokens) > self._window else words
+
+
+class _Sieve:
+    """Which word lists may have something in a text, told by the first word of each hint."""
+
+    def __init__(self, lists: Mapping[str, Iterable[str]]) -> None:
+        self._by_word: dict[str, set[str]] = {}
+        self._signs: list[tuple[str, str]] = []
+        for name, hints in lists.items():
+            for hint in hints:
+                word = _RUN.search(folded(hint))
+                if word:
+                    self._by_word.setdefault(word[0], set()).add(name)
+                else:
+                    self._signs.append((name, hint))
+
+    def lists(self, text: str) -> frozenset[str]:
+        words = set(_RUN.findall(folded(text))) & self._by_word.keys()
+        signs = {name for name, hint in self._signs if hint in text}
+        return frozenset(signs.union(*(self._by_word[one] for one in words)))
 
 
 def _last_end(pattern: re.Pattern[str], text: str, start: int) -> int:

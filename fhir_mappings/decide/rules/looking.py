@@ -20,9 +20,11 @@ def counts_for(scene: Scene, wanted: Input) -> frozenset[Reading]:
 
 def hits(scene: Scene, wanted: Input, entry: Entry) -> Iterator[Hit]:
     """Yield the hits in an entry's own element: of each part its code, then its words."""
-    sets = frozenset(wanted.value_sets)
+    sets = wanted.value_sets
     counts = counts_for(scene, wanted)
     for said in scene.said(entry, wanted.element):
+        if scene.names(said).isdisjoint(sets):
+            continue
         coded = scene.code_hit(said, sets)
         if coded:
             yield coded

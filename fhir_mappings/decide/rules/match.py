@@ -9,10 +9,10 @@ from datetime import date
 import msgspec
 
 from fhir_mappings.decide.rules.answers import answer
-from fhir_mappings.decide.rules.carriers import carried
+from fhir_mappings.decide.rules.carriers import carried, may_carry
 from fhir_mappings.decide.rules.checks import checked
 from fhir_mappings.decide.rules.conditions import holds
-from fhir_mappings.decide.rules.dates import in_window, latest
+from fhir_mappings.decide.rules.dates import in_window, latest, windowed
 from fhir_mappings.decide.rules.found import Match, whole
 from fhir_mappings.decide.rules.looking import OBSERVATION, counts_for, hits
 from fhir_mappings.decide.rules.people import years
@@ -44,13 +44,30 @@ def matches(scene: Scene, wanted: Input, action: Action, *, presence: bool = Fal
         return _NONE
     if wanted.check is not None:
         return Matches(kept=tuple(checked(scene, wanted)))
-    if "Patient" in wanted.resource_types:
-        return Matches(kept=tuple(years(scene, wanted)))
-    if wanted.value is not None and not presence:
-        return Matches(kept=tuple(_valued(scene, wanted, wanted.value)))
-    if wanted.value_means is not None and not presence:
-        return Matches(kept=tuple(_meaning(scene, wanted)))
+    if wanted.value_sets and not _may_match(scene, wanted):
+        return _NONE
+    special = None if presence else _special(scene, wanted)
+    if special is not None:
+        return Matches(kept=tuple(special))
     return _counted(wanted, _stated(scene, wanted, action))
+
+
+def _special(scene: Scene, wanted: Input) -> Iterator[Match] | None:
+    """Match by what is asked of the value, or of the patient; None for all other inputs."""
+    if "Patient" in wanted.resource_types:
+        return years(scene, wanted)
+    if wanted.value is not None:
+        return _valued(scene, wanted, wanted.value)
+    return _meaning(scene, wanted) if wanted.value_means is not None else None
+
+
+def _may_match(scene: Scene, wanted: Input) -> bool:
+    """Sieve out the inputs whose sets nothing on the chart may name: most of them."""
+    sets = wanted.value_sets
+    if scene.present.isdisjoint(sets):
+        return False
+    near = any(not scene.names_in(one).isdisjoint(sets) for one in wanted.resource_types)
+    return near or may_carry(scene, wanted)
 
 
 def _stated(scene: Scene, wanted: Input, action: Action) -> Matches:
@@ -103,7 +120,7 @@ def _by_presence(scene: Scene, wanted: Input, entry: Entry, action: Action) -> I
 
 
 def _of_hit(scene: Scene, wanted: Input, entry: Entry, hit: Hit, action: Action) -> Match | None:
-    if not in_window(scene, wanted, latest(scene, entry, wanted, hit)):
+    if windowed(wanted) and not in_window(scene, wanted, latest(scene, entry, wanted, hit)):
         return None
     if wanted.criticality and wanted.criticality not in entry.marks.get("criticality", ()):
         return None

@@ -4,7 +4,6 @@ Source: rules.md of the content pack, Members (`value` of Patient.birthDate), Ru
 """
 
 from collections.abc import Iterator
-from datetime import date
 from decimal import Decimal
 
 from fhir_mappings.decide.rules.found import Match
@@ -14,23 +13,9 @@ from fhir_mappings.model.fact import Person
 from fhir_mappings.model.rule import Input
 
 
-def ages(scene: Scene) -> tuple[int, int] | None:
-    """Return the youngest and oldest age in years on the planned day, None when not known."""
-    person = scene.facts.person
-    if person is None or person.born is None:
-        return None
-    born = person.born.days
-    return _age(born.last, scene.planned), _age(born.first, scene.planned)
-
-
-def _age(born: date, on: date) -> int:
-    had_birthday = (on.month, on.day) >= (born.month, born.day)
-    return on.year - born.year - (0 if had_birthday else 1)
-
-
 def years(scene: Scene, wanted: Input) -> Iterator[Match]:
     """Match the patient when every age that the birth date allows passes."""
-    person, allowed = scene.facts.person, ages(scene)
+    person, allowed = scene.facts.person, scene.ages
     if person is None or allowed is None or wanted.value is None:
         return
     test = wanted.value

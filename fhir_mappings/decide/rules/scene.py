@@ -5,16 +5,17 @@ The memory here lives as long as one screening; a text is read once for each pat
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import cached_property
 
 import msgspec
 
 from fhir_mappings.decide.rules.limits import Cut, cut_of
 from fhir_mappings.decide.rules.plan import Plan
 from fhir_mappings.decide.rules.text import Named
-from fhir_mappings.model.content import Content
-from fhir_mappings.model.fact import Coding, EmptyList, Entry, Facts, Said
+from fhir_mappings.model.content import Content, Washout
+from fhir_mappings.model.fact import Coding, EmptyList, Entry, Facts, Person, Said
 from fhir_mappings.model.finding import Action
-from fhir_mappings.model.member import Reading
+from fhir_mappings.model.member import FactKind, Reading
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,15 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     shown: str
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Something said at a carrier, with the sets it may name."""
+
+    entry: Entry
+    said: Said
+    names: frozenset[str]
+    free_text: bool
+
+
 class Scene:
     """What every part of the interpreter is given."""
 
@@ -45,6 +55,7 @@ class Scene:
         self.content: Content = plan.pack.content
         self.order = facts.order
         self.excluded = frozenset(one.reference for one in facts.entries if self._excluded(one))
+        self.ages = _ages(facts.person, planned)
         self.entries = tuple(one for one in facts.entries if one.reference not in self.excluded)
         self.retracted = frozenset(
             one.reference for one in facts.entries if self._excluded(one, of_any_type=True)
@@ -53,10 +64,16 @@ class Scene:
         self._by_type: dict[str, tuple[Entry, ...]] = {}
         self.cut: Cut = cut_of(plan, (self.order, *self.entries))
         self._texts: dict[int, tuple[str, ...]] = {}
+        self._names_in: dict[str, frozenset[str]] = {}
+        self._names: dict[int, frozenset[str]] = {}
         self._named: dict[tuple[str, str], tuple[Named, ...]] = {}
         self._candidates: dict[str, frozenset[str]] = {}
         self.variant = ""
         self.site = Site(names=frozenset(), known=False, given=False)
+        self.groups: dict[
+            tuple[int, str, tuple[str, ...], frozenset[str]], tuple[Washout, ...]
+        ] = {}
+        self.places: dict[FactKind, tuple[Place, ...]] = {}
         self.fired: dict[str, frozenset[Action]] = {}
 
     def of_type(self, rtype: str) -> tuple[Entry, ...]:
@@ -65,6 +82,21 @@ class Scene:
         if known is None:
             held = (self.order, *self.entries)
             known = self._by_type[rtype] = tuple(one for one in held if one.rtype == rtype)
+        return known
+
+    @cached_property
+    def present(self) -> frozenset[str]:
+        """Return every set that anything on the chart may name."""
+        types = {one.rtype for one in (self.order, *self.entries)}
+        return frozenset[str]().union(*map(self.names_in, types))
+
+    def names_in(self, rtype: str) -> frozenset[str]:
+        """Return every set that anything in the entries of a type may name."""
+        known = self._names_in.get(rtype)
+        if known is None:
+            held = (self.said(entry, one) for entry in self.of_type(rtype) for one in entry.said)
+            names = (self.names(said) for several in held for said in several)
+            known = self._names_in[rtype] = frozenset[str]().union(*names)
         return known
 
     def said(self, entry: Entry, element: str) -> Iterator[Said]:
@@ -91,6 +123,17 @@ class Scene:
                 if read:
                     yield read
 
+    def names(self, said: Said) -> frozenset[str]:
+        """Return every set that this may name, by code or by words: a sieve, not an answer."""
+        known = self._names.get(id(said))
+        if known is None:
+            patterns, codes = self.plan.patterns, self.plan.codes
+            lists = (self.candidates(text) for text in self.texts(said))
+            worded = (patterns.held_by(one) for one in lists)
+            coded = (codes.listed(one).sets for one in said.codings)
+            known = self._names[id(said)] = frozenset[str]().union(*worded, *coded)
+        return known
+
     def named(self, text: str, name: str) -> tuple[Named, ...]:
         """Return the matches of a set's patterns in a text, its included sets' too."""
         candidates = self.candidates(text)
@@ -114,6 +157,8 @@ class Scene:
 
     def code_hit(self, said: Said, wanted: frozenset[str]) -> Hit | None:
         """Say whether one coding of it stands in a wanted set."""
+        if self.names(said).isdisjoint(wanted):
+            return None
         found: dict[Coding, frozenset[str]] = {}
         for one in said.codings:
             sets = self.plan.codes.listed(one).sets & wanted
@@ -145,8 +190,9 @@ class Scene:
 
         Inside an allergy entry (`allergy`) some readings count as positive.
         """
-        for text in self.texts(said):
-            found = [(one, name) for name in wanted for one in self.named(text, name)]
+        near = sorted(self.names(said).intersection(wanted))
+        for text in self.texts(said) if near else ():
+            found = [(one, name) for name in near for one in self.named(text, name)]
             read = [(self._reading(one, allergy=allergy), one, name) for one, name in found]
             held = [one for one in read if one[0] in counts]
             if held:
@@ -184,6 +230,18 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     names: frozenset[str]
     known: bool
     given: bool
+
+
+def _ages(person: Person | None, on: date) -> tuple[int, int] | None:
+    """Return the youngest and oldest age in years that the birth date allows on a day."""
+    if person is None or person.born is None:
+        return None
+    return _age(person.born.days.last, on), _age(person.born.days.first, on)
+
+
+def _age(born: date, on: date) -> int:
+    had_birthday = (on.month, on.day) >= (born.month, born.day)
+    return on.year - born.year - (0 if had_birthday else 1)
 
 
 _NO_MARKS: frozenset[str] = frozenset()

@@ -36,6 +36,7 @@ class Patterns:
         self._inside: dict[str, frozenset[str]] = {}
         self._compiled: dict[str, tuple[re.Pattern[str], ...]] = {}
         self._stems = Stems(texts.patterns)
+        self._holders = _holders(self)
         self._hints = Hints(texts.hints)
         self._topical_sets = texts.topical.sets
         self._topical = re.compile(rf"\b(?:{'|'.join(texts.topical.words)})\b", re.IGNORECASE)
@@ -57,6 +58,15 @@ class Patterns:
         """Return the lists that may match the text."""
         return self._stems.lists(text)
 
+    def held_by(self, lists: Iterable[str]) -> frozenset[str]:
+        """Return the sets that these lists belong to, unions too."""
+        return frozenset[str]().union(*(self._holders[one] for one in lists))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return every set that has words, by its own list or an included one."""
+        return frozenset(self._lists) | self._includes.keys()
+
     def named(self, text: str, name: str) -> tuple[Named, ...]:
         """Return every match of one list in a text."""
         found = {
@@ -65,9 +75,11 @@ class Patterns:
             for match in pattern.finditer(text)
             if match.end() > match.start()
         }
+        spans = sorted(found)
+        readings = self._hints.readings(text, spans)
         return tuple(
-            Named(text[start:end], self._hints.reading(text, start, end))
-            for start, end in sorted(found)
+            Named(text[start:end], reading)
+            for (start, end), reading in zip(spans, readings, strict=True)
         )
 
     def topical(self, name: str, text: str) -> bool:
@@ -93,6 +105,14 @@ class Patterns:
         if known is None:
             known = self._compiled[name] = compiled(self._lists.get(name))
         return known
+
+
+def _holders(patterns: Patterns) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for name in patterns.names:
+        for one in patterns.lists_of(name):
+            found.setdefault(one, set()).add(name)
+    return {one: frozenset(names) for one, names in found.items()}
 
 
 def compiled(held: PatternList | None) -> tuple[re.Pattern[str], ...]:

@@ -28,10 +28,10 @@ def _understood(scene: Scene, said: Said, sets: frozenset[str], none: ListName |
         return True
     if none is not None and denies(scene, said, none):
         return True
-    texts = scene.texts(said)
+    near = scene.names(said) & sets
     return any(
-        scene.plan.patterns.benign(text) or any(scene.named(text, name) for name in sets)
-        for text in texts
+        any(scene.named(text, name) for name in near) or scene.plan.patterns.benign(text)
+        for text in scene.texts(said)
     )
 
 

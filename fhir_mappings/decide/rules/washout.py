@@ -19,9 +19,18 @@ UNTOLD: Final = "unknown"
 
 def groups_of(scene: Scene, wanted: Input, hit: Hit) -> tuple[Washout, ...]:
     """Return the drug groups of a match; of several the longest wash-out counts."""
-    table = scene.content.washouts
     if wanted.washout not in (None, BY_DRUG):
-        return (table[str(wanted.washout)],)
+        return (scene.content.washouts[str(wanted.washout)],)
+    key = (id(hit.said), hit.how, hit.words, hit.sets)
+    known = scene.groups.get(key)
+    if known is None:
+        known = scene.groups[key] = _by_drug(scene, hit)
+    return known
+
+
+def _by_drug(scene: Scene, hit: Hit) -> tuple[Washout, ...]:
+    """Return the groups whose sets hold it and whose names match, else the default ones."""
+    table = scene.content.washouts
     held = _sets(scene, hit)
     near = [one for one in table.values() if not held.isdisjoint(one.sets)]
     named = [one for one in near if one.names and _names(one.names, hit.words)]
