@@ -18,10 +18,11 @@ from fhir_mappings.parse import appointment_response
 from fhir_mappings.parse.bundle import Entry
 from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
-from service.store import audit, bookings, days, proposals, referrals, resources, tasks, windows
+from service.store import acts, bookings, days, proposals, referrals, resources, windows
 from service.store.days import clinic_day
 from service.store.pool import Conn
 from service.store.resources import Stored
+from service.store.screenings import Judged
 from service.store.transaction import retried, transaction
 
 _BY_PLACER = "the placer"
@@ -139,8 +140,7 @@ class _Act:
             new_id=self.deps.new_id,
             answer_rid=stored.identity.rid if stored else "",
         )
-        await tasks.tell(self.conn, self.case, at=self.now, new_id=self.deps.new_id(), judged=said)
-        await self._audit("booked")
+        await self._leave(said)
         return self._done(stored)
 
     async def _stop(self, judged: days.Days, day: date) -> ProposalAnswered:
@@ -154,8 +154,7 @@ class _Act:
             zone=self.caller.zone,
             new_id=self.deps.new_id,
         )
-        await tasks.tell(self.conn, self.case, at=self.now, new_id=self.deps.new_id(), judged=said)
-        await self._audit("stopped by a finding")
+        await self._leave(said)
         self.stopped = (judged.problem(self.proposal.window, day),)
         return self._done(None)
 
@@ -171,7 +170,7 @@ class _Act:
             by=self._by,
             answer_rid=stored.identity.rid if stored else "",
         )
-        await self._tell("declined")
+        await self._leave()
         return self._done(stored)
 
     async def _counter(self) -> ProposalAnswered:
@@ -188,7 +187,7 @@ class _Act:
         )
         stage = advance(self.case.stage, Event.PROPOSE, Standing())
         self.case = await referrals.move(self.conn, self.case, stage, at=self.now)
-        await self._tell("countered")
+        await self._leave()
         return self._done(stored)
 
     async def _offer_instead(self) -> None:
@@ -242,20 +241,17 @@ class _Act:
         ahead = await windows.next_free(self.conn, at=self.now, zone=self.caller.zone)
         return Refused(Problem(code, "AppointmentResponse.start"), *why, *ahead)
 
-    async def _tell(self, what: str) -> None:
-        await tasks.tell(self.conn, self.case, at=self.now, new_id=self.deps.new_id())
-        await self._audit(what)
-
-    async def _audit(self, what: str) -> None:
-        await audit.add(
+    async def _leave(self, judged: Judged | None = None) -> None:
+        await acts.leave(
             self.conn,
             self.caller,
+            self.case,
             Verb.ANSWER_PROPOSAL,
-            placer=self.case.placer_id,
-            referral=self.case.id,
-            what=f"{what} {self.proposal.id}",
+            targets=[f"Appointment/{self.proposal.id}"],
+            reason=self.command.answered.comment,
+            judged=judged,
             at=self.now,
-            new_id=self.deps.new_id(),
+            new_id=self.deps.new_id,
         )
 
     @property

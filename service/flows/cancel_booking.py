@@ -14,7 +14,7 @@ from fhir_mappings.model.stage import Event
 from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.render.appointment import STATUS
 from service.deps import Deps
-from service.store import audit, bookings, proposals, referrals, resources, tasks
+from service.store import acts, bookings, proposals, referrals, resources
 from service.store.pool import Conn
 from service.store.resources import Stored
 from service.store.transaction import retried, transaction
@@ -82,16 +82,15 @@ async def cancel_booking(deps: Deps, caller: Caller, command: CancelBooking) -> 
             case = await referrals.move(conn, case, stage, at=now, planned_date=None)
         else:
             raise Refused(Problem(Code.STAGE, "Appointment.status", proposal.state.value))
-        await tasks.tell(conn, case, at=now, new_id=deps.new_id())
-        await audit.add(
+        await acts.leave(
             conn,
             caller,
+            case,
             Verb.CANCEL_BOOKING,
-            placer=case.placer_id,
-            referral=case.id,
-            what=f"cancelled {proposal.id}",
+            targets=[f"Appointment/{proposal.id}"],
+            reason=command.reason,
             at=now,
-            new_id=deps.new_id(),
+            new_id=deps.new_id,
         )
         answer = await _answer(conn, case, proposal)
     deps.wake()

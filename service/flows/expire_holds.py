@@ -9,7 +9,7 @@ from fhir_mappings.model.caller import Caller, Verb
 from fhir_mappings.model.proposal import ProposalState
 from fhir_mappings.model.referral import Case
 from service.deps import Deps
-from service.store import audit, bookings, proposals, referrals, tasks
+from service.store import acts, bookings, proposals, referrals
 from service.store.transaction import retried, transaction
 
 
@@ -50,17 +50,15 @@ async def expire_holds(deps: Deps, caller: Caller, command: ExpireHolds) -> Hold
         case = await bookings.release(
             conn, case, overdue, ProposalState.EXPIRED, at=now, new_id=deps.new_id
         )
-        await tasks.tell(conn, case, at=now, new_id=deps.new_id())
         ended = tuple(one.id for one in overdue)
-        await audit.add(
+        await acts.leave(
             conn,
             caller,
+            case,
             Verb.EXPIRE,
-            placer=case.placer_id,
-            referral=case.id,
-            what=" ".join(["expired", *map(str, ended)]),
+            targets=[f"Appointment/{one}" for one in ended],
             at=now,
-            new_id=deps.new_id(),
+            new_id=deps.new_id,
         )
     deps.wake()
     return HoldsExpired(case=case, ended=ended)

@@ -20,7 +20,7 @@ from fhir_mappings.model.stage import Event, Stage, Standing
 from fhir_mappings.model.window import Span, Window
 from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
-from service.store import audit, bookings, days, proposals, referrals, resources, tasks, windows
+from service.store import acts, bookings, days, proposals, referrals, resources, tasks, windows
 from service.store.days import Days, clinic_day
 from service.store.pool import Conn
 from service.store.proposals import Terms, Wish
@@ -90,18 +90,18 @@ async def propose(deps: Deps, caller: Caller, command: Propose) -> Proposed:
             case = await round_.book()
         elif round_.made:
             case = await referrals.move(conn, case, stage, at=now, rounds=round_.number)
-        await tasks.tell(conn, case, at=now, new_id=deps.new_id())
-        await audit.add(
+        await acts.leave(
             conn,
             caller,
+            case,
             Verb.PROPOSE,
-            placer=case.placer_id,
-            referral=case.id,
-            what=" ".join(["proposed", *(str(one.id) for one in round_.made)]),
+            targets=[f"Appointment/{one.id}" for one in round_.made],
             at=now,
-            new_id=deps.new_id(),
+            new_id=deps.new_id,
         )
-        return await _answer(conn, case, round_.made, round_.problems)
+        answer = await _answer(conn, case, round_.made, round_.problems)
+    deps.wake()
+    return answer
 
 
 @dataclass(kw_only=True)

@@ -15,16 +15,7 @@ from fhir_mappings.model.stage import Event, Stage
 from fhir_mappings.model.window import Window
 from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
-from service.store import (
-    audit,
-    days,
-    proposals,
-    referrals,
-    resources,
-    screenings,
-    tasks,
-    windows,
-)
+from service.store import acts, days, proposals, referrals, resources, screenings, windows
 from service.store.days import Days, clinic_day
 from service.store.pool import Conn
 from service.store.resources import Stored
@@ -79,16 +70,15 @@ async def rebook(deps: Deps, caller: Caller, command: Rebook) -> Rebooked:
             raise Refused(judged.problem(window.id, day))
         new = await _move(deps, caller, conn, case, old, window, command.reason, now)
         case = await _record(deps, conn, case, judged, stage, day, now)
-        await tasks.tell(conn, case, at=now, new_id=deps.new_id())
-        await audit.add(
+        await acts.leave(
             conn,
             caller,
+            case,
             Verb.REBOOK,
-            placer=case.placer_id,
-            referral=case.id,
-            what=f"moved {old.id} to {new.id}",
+            targets=[f"Appointment/{old.id}", f"Appointment/{new.id}"],
+            reason=command.reason,
             at=now,
-            new_id=deps.new_id(),
+            new_id=deps.new_id,
         )
         answer = await _answer(conn, case, new.id)
     deps.wake()

@@ -25,7 +25,11 @@ async def leave(
     at: datetime,
     new_id: Callable[[], UUID],
 ) -> None:
-    """Tell the Task, note the act; the referral's row is locked and all else is written."""
+    """Tell the Task, note the act; the referral's row is locked and all else is written.
+
+    `targets` are relative references of what the act made or changed beside the Task.
+    """
+    targets = tuple(targets)
     await tasks.tell(conn, case, at=at, new_id=new_id(), judged=judged)
     if caller.is_staff:
         rid = str(new_id())
@@ -50,7 +54,7 @@ async def leave(
         verb,
         placer=case.placer_id,
         referral=case.id,
-        what=case.stage.value,
+        what=" ".join((case.stage.value, *targets)),
         at=at,
         new_id=new_id(),
     )
