@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -91,8 +91,13 @@ class Cluster:
             finally:
                 with locked(lock_of(self.data, "start")):
                     if _alone(users):
-                        postmaster.stop(self.data)
-                        _reap()
+                        self._stop()
+
+    def _stop(self) -> None:
+        postmaster.stop(self.data)
+        _reap()
+        with suppress(OSError):  # it was never here, or something of another's stands in it
+            socket_dir(self.data).rmdir()
 
     def _check_home(self) -> None:
         if not self.account.enters(self.home):
@@ -103,14 +108,8 @@ class Cluster:
             )
 
     def _answering(self) -> Running | None:
-        """Return the server if it runs; clear what a killed one left.
-
-        PostgreSQL takes a pid file for its own as long as any process has that number: another
-        program after a restart, or a zombie whose parent still lives.
-        """
+        """Return the server if it runs."""
         if postmaster.owner_of(self.data) is None:
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
-            (socket_dir(self.data) / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
             return None
         # its own word, since whoever started it may have had another TMPDIR
         directory = postmaster.socket_of(self.data) or socket_dir(self.data)
@@ -126,6 +125,7 @@ class Cluster:
         self._own_socket(directory)
         until = time.monotonic() + _SHARED_MEMORY_SECONDS
         while True:
+            self._clear(directory)
             mark = self.log.stat().st_size if self.log.exists() else 0
             running = self._waited_for(directory, self._launch(directory))
             if running is not None:
@@ -137,6 +137,16 @@ class Cluster:
                     f" The log is {self.log}. If it stays so, `make clean` removes the cluster."
                 )
             time.sleep(0.2)
+
+    def _clear(self, directory: Path) -> None:
+        """Delete the lock files of a server that was killed.
+
+        PostgreSQL takes them for a living one's as long as any process has that number: another
+        program after a restart, or a zombie whose parent still lives.
+        """
+        if postmaster.owner_of(self.data) is None:
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+            (directory / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
     def _programs(self) -> Binaries:
         """Return programs that the account can run: a closed environment's are copied once."""

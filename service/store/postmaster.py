@@ -44,7 +44,10 @@ def owner_of(data: Path) -> int | None:
 
 def socket_of(data: Path) -> Path | None:
     """Return the socket's folder by the server's own word, None before it has said so."""
-    lines = (data / "postmaster.pid").read_text().splitlines()
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except OSError:
+        return None
     return Path(lines[_SOCKET_LINE]) if len(lines) > _SOCKET_LINE else None
 
 
