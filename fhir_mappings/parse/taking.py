@@ -15,7 +15,7 @@ from fhir_mappings.model.referral import OrderKey
 from fhir_mappings.parse import identities, referral
 from fhir_mappings.parse.bundle import Entry, Method
 from fhir_mappings.parse.identities import Known
-from fhir_mappings.parse.references import rewrites, rewritten
+from fhir_mappings.parse.references import references, rewrites, rewritten
 from fhir_mappings.parse.referral import Asked
 from fhir_mappings.problems import Code, Problem, refuse_any
 
@@ -54,6 +54,21 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     def held(self, entry: Entry, version: int) -> Held:
         """Return what a screening reads of an entry."""
         return Held(identity=self.identities[entry.place], version=version, tree=self.tree(entry))
+
+    def outside(self) -> list[tuple[str, str]]:
+        """Return the references that lead out of the message, as they are here, with their place.
+
+        Contained ones, and those by identifier alone, lead nowhere else.
+        """
+        own = {str(one) for one in self.identities.values()}
+        found: list[tuple[str, str]] = []
+        for entry in self.entries:
+            here = self.reading.get(entry.place, {})
+            for written, at in references(entry.tree, entry.at):
+                target = here.get(written, written).partition("/_history/")[0]
+                if not target.startswith("#") and target not in own:
+                    found.append((target, at.removesuffix(".reference")))
+        return found
 
     @property
     def stamp(self) -> datetime | None:

@@ -31,13 +31,16 @@ _CODE: Final[Mapping[str, str]] = {
     "amended": "amended",
     "differs": "differs",
 }
+_UNREAD: Final = "This leads to nothing that you sent here: it was kept, and not read."
+_MOST_UNREAD: Final = 50
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """A referral as it was taken.
 
     `verdict` is accepted, duplicate, amended or differs; `task` the absolute address of the
-    coordination Task; `places` lead from a relative reference to the entry that brought it.
+    coordination Task; `places` lead from a relative reference to the entry that brought it;
+    `unread` is where the message names what stands neither in it nor here.
     """
 
     verdict: str
@@ -46,6 +49,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     screening: Screening | None
     open: Sequence[Finding]
     places: Mapping[str, int]
+    unread: Sequence[str] = ()
 
 
 def notices(taken: Taken) -> Iterator[Issue]:
@@ -58,6 +62,8 @@ def notices(taken: Taken) -> Iterator[Issue]:
     for one in taken.open:
         said = f"{one.rule}: {one.referrer or one.title}"
         yield notice("finding", said, severity="warning", expression=_where(one, taken.places))
+    for place in taken.unread[:_MOST_UNREAD]:
+        yield notice("not-checked", _UNREAD, severity="warning", expression=place)
     if taken.verdict != "accepted":
         yield notice("stage", f"Stage now: {taken.stage.value}.")
 

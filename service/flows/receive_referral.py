@@ -6,19 +6,19 @@ content it amends the referral. Source: PROTOCOL §4.2; DECISIONS 5.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from fhir_mappings.decide.access import allow
 from fhir_mappings.decide.screening import screen
-from fhir_mappings.decide.stages import taken
+from fhir_mappings.decide.stages import admits, taken
 from fhir_mappings.model.caller import Caller, Verb
 from fhir_mappings.model.finding import Action, Finding, Screening
 from fhir_mappings.model.json import Identity
 from fhir_mappings.model.placer import Placer
 from fhir_mappings.model.referral import Case, Channel
-from fhir_mappings.model.stage import DEAD, DONE, Stage
+from fhir_mappings.model.stage import DEAD, DONE, Event, Stage
 from fhir_mappings.model.story import Story
 from fhir_mappings.parse import facts, identities, referral, taking
 from fhir_mappings.parse.bundle import Entry
@@ -38,6 +38,7 @@ from service.store import (
     locks,
     outbox,
     placers,
+    proposals,
     referrals,
     resources,
     tasks,
@@ -73,6 +74,7 @@ class Received:
     screening: Screening | None
     open: tuple[Finding, ...]
     places: Mapping[str, int]  # relative reference to the entry that brought it
+    unread: tuple[str, ...] = ()  # where it names what stands neither in it nor here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +197,8 @@ async def _take(conn: Conn, work: _Work, read: Read) -> Received:
         raise Again
     if about:
         await _rescreen_others(conn, work, case)
-    return _received("accepted", case, read, done, screening)
+    unread = await entries.unread(conn, work.tenant, work.space, read)
+    return replace(_received("accepted", case, read, done, screening), unread=unread)
 
 
 def _case(work: _Work, read: Read, screening: Screening, case_id: UUID) -> Case:
@@ -365,7 +368,10 @@ async def _amend(conn: Conn, work: _Work, read: Read, case: Case) -> Received:
     writes = [one for one in writes if one.identity.rtype != "Task"]
     await resources.write(conn, work.tenant, work.space, writes, at=work.now)
     judged = await judging.judge(conn, case, work.bench)
-    moved = await judging.settle(conn, case, judged, work.bench)
+    event = _event(read, case)
+    if event is Event.DEFER:
+        await proposals.cancel_living(conn, case, at=work.now, by=audit.actor(work.caller))
+    moved = await judging.settle(conn, case, judged, work.bench, event=event)
     moved = await referrals.move(
         conn,
         moved,
@@ -397,7 +403,8 @@ async def _amend(conn: Conn, work: _Work, read: Read, case: Case) -> Received:
     )
     await _rescreen_others(conn, work, case)
     verdict = "differs" if _differs(read, standing) else "amended"
-    return _received(verdict, moved, read, done, judged.screening)
+    unread = await entries.unread(conn, work.tenant, work.space, read)
+    return replace(_received(verdict, moved, read, done, judged.screening), unread=unread)
 
 
 # ---------------------------------------------------------------- the answer
@@ -406,6 +413,17 @@ async def _amend(conn: Conn, work: _Work, read: Read, case: Case) -> Received:
 def _gating(screening: Screening) -> tuple[Finding, ...]:
     found = [one for one in screening.findings if one.action is not Action.INFO]
     return tuple(sorted(found, key=lambda one: (-one.action.weight, one.rule)))
+
+
+def _event(read: Read, case: Case) -> Event | None:
+    """Say what the order's own status asks: on hold defers, active again ends that deferral.
+
+    A deferral by a reviewer has a day (`due_at`) and is not ended by the placer.
+    """
+    if read.on_hold and admits(case.stage, Event.DEFER):
+        return Event.DEFER
+    by_placer = case.stage is Stage.DEFERRED and case.due_at is None
+    return Event.DUE if by_placer and not read.on_hold else None
 
 
 def _differs(read: Read, standing: Mapping[Identity, Stored]) -> bool:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
+from fhir_mappings.model.caller import NIL_SPACE
 from fhir_mappings.model.json import Identity
 from fhir_mappings.parse.bundle import Entry, Method
 from fhir_mappings.parse.identities import Known, condition_of
+from fhir_mappings.parse.references import identity_of
 from fhir_mappings.parse.taking import Read
 from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.render.transaction_response import Done
@@ -18,6 +20,21 @@ from service.store.resources import MADE, Stored, Write
 async def standing(conn: Conn, tenant: UUID, space: UUID, read: Read) -> dict[Identity, Stored]:
     """Return what stands under the identities of the entries, deleted ones too."""
     return await resources.find_many(conn, tenant, space, read.identities.values())
+
+
+async def unread(conn: Conn, tenant: UUID, space: UUID, read: Read) -> tuple[str, ...]:
+    """Return where the message names what stands neither in it, nor here (DECISIONS 20).
+
+    What the clinic's own space holds counts as here.
+    """
+    outside = read.outside()
+    wanted = {target: identity_of(target) for target, _ in outside}
+    local = [one for one in wanted.values() if one]
+    known: set[Identity] = set()
+    for place in (space, NIL_SPACE) if local else ():
+        found = await resources.find_many(conn, tenant, place, local)
+        known |= {identity for identity, one in found.items() if not one.deleted}
+    return tuple(at for target, at in outside if wanted[target] not in known)
 
 
 def writes(

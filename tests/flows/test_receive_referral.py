@@ -144,3 +144,29 @@ async def test_what_is_refused_leaves_nothing(door: Door) -> None:
         assert (
             await conn.fetchval("SELECT count(*) FROM resource WHERE space = $1", door.placer) == 0
         )
+
+
+async def test_an_order_put_on_hold_waits_and_goes_on_when_it_is_active_again(door: Door) -> None:
+    bundle = a_payload("clean")
+    await taken(door.deps, placer(door), bundle)
+    order = resource_of(bundle, "ServiceRequest")
+    order["status"] = "on-hold"
+
+    waiting = await taken(door.deps, placer(door), bundle)
+    order["status"] = "active"
+    order["note"] = [{"text": "Ready."}]
+    again = await taken(door.deps, placer(door), bundle)
+
+    assert waiting.stage is Stage.DEFERRED
+    assert again.stage is Stage.CLEARED
+
+
+async def test_a_reference_that_leads_nowhere_is_told_by_its_place(door: Door) -> None:
+    bundle = a_payload("clean")
+    order = resource_of(bundle, "ServiceRequest")
+    order["supportingInfo"].append({"reference": "Coverage/none"})
+
+    received = await taken(door.deps, placer(door), bundle)
+
+    (place,) = received.unread
+    assert place.endswith(f".supportingInfo[{len(order['supportingInfo']) - 1}]")

@@ -170,4 +170,5 @@ def _taken(received: Received, task: str) -> Taken:
         screening=received.screening,
         open=received.open,
         places=received.places,
+        unread=received.unread,
     )
