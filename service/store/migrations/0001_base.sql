@@ -494,6 +494,8 @@ CREATE FUNCTION claim_jobs(p_lease uuid, p_at timestamptz, p_seconds integer,
                    attempts integer, made_at timestamptz, give_up_at timestamptz, zone text)
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
     AS $$
+        -- one claim at a time: two that count what runs at once would each fill the placer's share
+        SELECT pg_advisory_xact_lock(hashtextextended('claim_jobs', 0));
         WITH busy AS (
             SELECT o.placer_id, count(*) AS running
               FROM public.outbox o
