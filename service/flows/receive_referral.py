@@ -5,28 +5,26 @@ what came, and all of it is written by one statement. The same order again is a 
 content it amends the referral. Source: PROTOCOL §4.2; DECISIONS 5.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from fhir_mappings.decide.access import allow
+from fhir_mappings.decide.review import open_findings
 from fhir_mappings.decide.screening import screen
-from fhir_mappings.decide.stages import admits, taken
+from fhir_mappings.decide.stages import admits
 from fhir_mappings.model.caller import Caller, Verb
-from fhir_mappings.model.finding import Action, Finding, Screening
+from fhir_mappings.model.finding import Finding, Screening
 from fhir_mappings.model.json import Identity
 from fhir_mappings.model.placer import Placer
 from fhir_mappings.model.referral import Case, Channel
 from fhir_mappings.model.stage import DEAD, DONE, Event, Stage
-from fhir_mappings.model.story import Story
-from fhir_mappings.parse import facts, identities, referral, taking
+from fhir_mappings.parse import facts, referral, taking
 from fhir_mappings.parse.bundle import Entry
 from fhir_mappings.parse.identities import Known
 from fhir_mappings.parse.taking import Read
 from fhir_mappings.problems import Code, Problem, Refused
-from fhir_mappings.render.detected_issue import detected_issue, finding_rid
-from fhir_mappings.render.task import task
 from fhir_mappings.render.transaction_response import Done
 from service.deps import Deps
 from service.store import (
@@ -36,9 +34,11 @@ from service.store import (
     intake,
     judging,
     locks,
+    newcomers,
     outbox,
     placers,
     proposals,
+    recognition,
     referrals,
     resources,
     tasks,
@@ -47,7 +47,7 @@ from service.store.intake import Message
 from service.store.judging import Bench
 from service.store.pool import Conn
 from service.store.refused import Again
-from service.store.resources import Stored, Write
+from service.store.resources import Stored
 from service.store.transaction import retried, transaction
 
 
@@ -179,12 +179,14 @@ async def _take(conn: Conn, work: _Work, read: Read) -> Received:
     screening = screen(
         facts.read(chart, bench.pack), bench.pack, day=bench.day, planned=None, variant=None
     )
-    case = _case(work, read, screening, case_id)
+    case = newcomers.case_of(
+        read, screening, case_id, tenant=work.tenant, placer=work.space, at=work.now
+    )
     written = await intake.add_referral(
         conn,
         case,
         message=work.message(),
-        writes=[*writes, *await _ours(conn, work, read, case, screening)],
+        writes=[*writes, *await newcomers.ours(conn, read, case, screening, at=work.now)],
         screening=screening,
         inputs=charts.inputs(
             chart, variant=screening.variant, planned=screening.planned, day=screening.day
@@ -199,68 +201,6 @@ async def _take(conn: Conn, work: _Work, read: Read) -> Received:
         await _rescreen_others(conn, work, case)
     unread = await entries.unread(conn, work.tenant, work.space, read)
     return replace(_received("accepted", case, read, done, screening), unread=unread)
-
-
-def _case(work: _Work, read: Read, screening: Screening, case_id: UUID) -> Case:
-    stage = taken(screening.outcome, on_hold=read.on_hold)
-    pushed = read.asked.task
-    return Case(
-        id=case_id,
-        tenant=work.tenant,
-        placer_id=work.space,
-        order_system=read.key.system,
-        order_value=read.key.value,
-        order_rid=read.order.rid,
-        patient_rid=read.patient.rid,
-        task_rid=read.identities[pushed.place].rid if pushed else str(case_id),
-        stage=stage,
-        stage_since=work.now,
-        outcome=screening.outcome,
-        priority=read.priority,
-        accepted_once=stage is Stage.CLEARED,
-        booked_once=False,
-        partly=False,
-        planned_date=None,
-        variant="",
-        received_at=work.now,
-        due_at=None,
-        question="",
-        reason="",
-        rounds=0,
-        content=read.content,
-        stamp=read.stamp,
-        version=1,
-    )
-
-
-async def _ours(
-    conn: Conn, work: _Work, read: Read, case: Case, screening: Screening
-) -> list[Write]:
-    """Return the DetectedIssues and the coordination Task of a new referral."""
-    clinic = await tasks.clinic(conn, case)
-    found = [(finding_rid(case.id, one), one) for one in screening.findings]
-    pushed = read.asked.task
-    story = Story(
-        case=case,
-        order=read.tree(read.asked.order),
-        pushed=read.tree(pushed) if pushed else None,
-        owner=clinic.organization,
-        owner_name=clinic.name,
-        open=_gating(screening),
-        findings=tuple(found),
-    )
-    trees = [
-        (
-            Identity(rtype="DetectedIssue", rid=rid),
-            detected_issue(case, screening, one, at=work.now, reviews=()),
-        )
-        for rid, one in found
-    ]
-    trees.append((Identity(rtype="Task", rid=case.task_rid), task(story, at=work.now)))
-    return [
-        resources.made(work.space, identity, tree, version=1, at=work.now, referral=case.id)
-        for identity, tree in trees
-    ]
 
 
 async def _rescreen_others(conn: Conn, work: _Work, case: Case) -> None:
@@ -284,56 +224,12 @@ async def _rescreen_others(conn: Conn, work: _Work, case: Case) -> None:
 
 async def _again(conn: Conn, work: _Work, first: Read, case: Case) -> Received:
     """Answer a repeat, or amend: nothing is left out silently, omission never clears."""
-    held = [
-        one
-        for rtype in sorted({entry.rtype for entry in work.command.entries})
-        for one in await resources.of_referral(conn, work.tenant, case.id, rtype)
-    ]
-    read = work.read(_recognised(work, first, case, held))
-    await _same_patient(conn, work, read, case)
+    read = work.read(await recognition.recognised(conn, case, first, work.placer.systems))
+    await recognition.same_patient(conn, case, read)
     if read.content == case.content:
         return await _repeat(conn, work, read, case)
     _may_amend(read, case)
     return await _amend(conn, work, read, case)
-
-
-def _recognised(
-    work: _Work, first: Read, case: Case, held: Sequence[Stored]
-) -> dict[int, Identity]:
-    """Say which entries stand already: the order and the Task by the referral, others by sight."""
-    own = {first.asked.order.place: Identity(rtype="ServiceRequest", rid=case.order_rid)}
-    if first.asked.task:
-        own[first.asked.task.place] = Identity(rtype="Task", rid=case.task_rid)
-    loose = [
-        one
-        for one in work.command.entries
-        if one.place not in own and not identities.is_stable(one, work.placer.systems)
-    ]
-    known = [
-        identities.Held(
-            identity=one.identity,
-            fingerprint=one.fingerprint,
-            identifiers=frozenset(referral.identifiers_in(one.tree)),
-        )
-        for one in held
-        if one.identity not in own.values()
-    ]
-    return own | identities.recognised(loose, first.said, known, referral.identifiers_of)
-
-
-async def _same_patient(conn: Conn, work: _Work, read: Read, case: Case) -> None:
-    """Refuse an order that we hold for somebody else (PROTOCOL §4.1, "same patient")."""
-    if read.patient.rid == case.patient_rid:
-        return
-    entry = read.brings_patient
-    identity = Identity(rtype="Patient", rid=case.patient_rid)
-    ours = await resources.find(conn, work.tenant, work.space, identity)
-    theirs = await resources.find(conn, work.tenant, work.space, read.patient)
-    shown = referral.identifiers_of(entry) if entry else ()
-    if theirs is not None:
-        shown = referral.identifiers_in(theirs.tree)
-    if ours is None or not set(shown) & set(referral.identifiers_in(ours.tree)):
-        raise Refused(Problem(Code.OTHER_SUBJECT, f"{read.asked.order.at}.subject"))
 
 
 def _may_amend(read: Read, case: Case) -> None:
@@ -410,11 +306,6 @@ async def _amend(conn: Conn, work: _Work, read: Read, case: Case) -> Received:
 # ---------------------------------------------------------------- the answer
 
 
-def _gating(screening: Screening) -> tuple[Finding, ...]:
-    found = [one for one in screening.findings if one.action is not Action.INFO]
-    return tuple(sorted(found, key=lambda one: (-one.action.weight, one.rule)))
-
-
 def _event(read: Read, case: Case) -> Event | None:
     """Say what the order's own status asks: on hold defers, active again ends that deferral.
 
@@ -450,6 +341,6 @@ def _received(
         order_place=read.asked.order.place,
         done=done,
         screening=screening,
-        open=_gating(screening) if screening else (),
+        open=open_findings(screening, ()) if screening else (),
         places={str(read.identities[one.place]): one.place for one in read.entries},
     )
