@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from fhir_mappings.parse.index import reference_token, token
+from fhir_mappings.parse.query import CONTROL
 from fhir_mappings.parse.references import Condition
 from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.terms.search_parameters import TABLE, Kind
@@ -38,7 +39,7 @@ def _token(rtype: str, name: str, value: str, space: UUID, at: str) -> str:
     parameter = TABLE.get(rtype, {}).get(name)
     if parameter is None or parameter.kind not in _OFFERED:
         raise Refused(Problem(Code.UNKNOWN_PARAMETER, at, rtype))
-    if not value or "," in value:
+    if not value or "," in value or CONTROL.search(value):
         raise Refused(Problem(Code.PARAMETER_VALUE, at, rtype))
     if parameter.kind is Kind.REFERENCE:
         target = value if "/" in value else f"{next(iter(parameter.targets), '')}/{value}"

@@ -41,6 +41,9 @@ TOTALS: Final[Mapping[str, bool]] = {
 }
 """`_total`; fhirpy asks `_totalMethod=count` (TRAPS §3)."""
 
+CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
+"""What no value may hold: the database refuses U+0000, and U+001F joins lists on the way to it."""
+
 _RID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _UNESCAPED_COMMA: Final = re.compile(r"(?<!\\)(?:\\\\)*,")
 _BLANK_OFFSET: Final = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")
@@ -107,17 +110,6 @@ class Reader:
             applied=tuple(self._applied(draft, count)),
             dropped=draft.dropped,
         )
-
-    def criteria(self, query: Pairs) -> Query:
-        """Read the criteria of a conditional interaction: no control parameter, never none.
-
-        Raises:
-            Refused: as `read`; also where nothing is asked, which would match everything.
-        """
-        named = [name for name, _ in query if name not in IGNORED]
-        if not named or any(name in CONTROLS for name in named):
-            raise Refused(Problem(Code.PARAMETER_VALUE))
-        return self.read(query, Page(), lenient=False).query
 
     def _take(self, draft: _Draft, name: str, value: str, *, lenient: bool) -> None:
         try:
@@ -309,7 +301,7 @@ def _values(value: str) -> list[str]:
         found.append(value[start : match.end() - 1])
         start = match.end()
     found.append(value[start:])
-    if "" in found or len(found) > VALUES_MOST:
+    if "" in found or len(found) > VALUES_MOST or CONTROL.search(value):
         raise Refused(Problem(Code.PARAMETER_VALUE))
     return found
 

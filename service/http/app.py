@@ -15,7 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.handlers import route as handled
 
 from fhir_mappings.parse.guard import Limits
-from fhir_mappings.problems import Refused
+from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
 from service.http.entry import Entry
 from service.http.exchange import FHIR_JSON, Act, Answer, Ask, Open, Route
@@ -40,6 +40,8 @@ FRAMEWORK: Final = {
     413: Fault.LENGTH,
 }
 """What Litestar itself refuses; anything else of its own is our fault."""
+
+RID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 log: Final = logger()
 
@@ -107,10 +109,13 @@ class _Gate:
 
         Raises:
             Turned: 401, 429, 503 where the body takes too long to arrive.
+            Refused: `not-found` for what is no id.
         """
         headers = dict(request.headers)
         caller = await self._identity.caller(headers.get("authorization", ""))
         self._budgets.spend(caller)
+        if not RID.fullmatch(parts.get("rid", "none")):
+            raise Refused(Problem(Code.NOT_FOUND))  # no id: nothing can stand under it
         try:
             async with asyncio.timeout(self._seconds):
                 body = await request.body()

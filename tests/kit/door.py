@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx2
 
 from fhir_mappings.model.placer import Systems
-from service.deps import Deps
+from service.deps import Deps, new_id
 from service.flows.connect_placer import ConnectPlacer, connect_placer
 from service.flows.issue_token import IssueToken, issue_token
 from service.http.app import make_app
@@ -65,6 +65,7 @@ async def a_door(database: Database, **settings: float) -> AsyncGenerator[Door]:
             "other": await _token(world, placer=other),
             "clinician": await _token(world, person=world.people[CLINICIAN]),
             "scheduler": await _token(world, person=world.people[SCHEDULER]),
+            "operator": await _token(world, person=await _operator(world)),
         }
         yield door
 
@@ -72,6 +73,19 @@ async def a_door(database: Database, **settings: float) -> AsyncGenerator[Door]:
 async def _placer(world: ClinicWorld, name: str) -> UUID:
     command = ConnectPlacer(name=name, systems=NORTHSIDE)
     return (await connect_placer(world.owner, world.service, command)).id
+
+
+async def _operator(world: ClinicWorld) -> UUID:
+    """A person of the clinic who operates and treats nobody; the clinic's file has none."""
+    found = new_id()
+    await world.owner.pool.execute(
+        "INSERT INTO person (tenant, id, practitioner, name, roles, made_at)"
+        " VALUES ($1, $2, 'operator', 'an operator', '{operator}', $3)",
+        world.tenant,
+        found,
+        world.clock.at,
+    )
+    return found
 
 
 async def _token(

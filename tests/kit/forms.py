@@ -83,6 +83,6 @@ PLAIN = tuple(_LEAST)
 """Types that a placer writes as they are."""
 
 
-def a_resource(rtype: str, **changes: Any) -> Resource:  # noqa: ANN401 - members of a resource
+def a_resource(rtype: str, **changes: object) -> Resource:
     """The least valid resource of a type, with members changed or added."""
     return {"resourceType": rtype, **_LEAST[rtype], **changes}

@@ -50,7 +50,16 @@ async def test_more_than_one_match_is_a_412_and_nothing_is_stored(door: Door) ->
 
 
 @pytest.mark.parametrize(
-    "query", ["nonsense=1", "identifier=", "_count=1", "identifier=a,b", "name=x", "birthdate=2000"]
+    "query",
+    [
+        "nonsense=1",
+        "identifier=",
+        "_count=1",
+        "identifier=a,b",
+        "name=x",
+        "birthdate=2000",
+        "identifier=%00",
+    ],
 )
 async def test_a_condition_that_is_not_offered_is_refused_and_never_ignored(
     shared: Door, query: str
