@@ -42,6 +42,7 @@ class Running:
     binaries: Binaries
     data: Path
     socket_dir: Path
+    log: Path
 
     def url(self, database: str, *, user: str = OWNER) -> str:
         """Return the URL of one of its databases for one of its roles."""
@@ -214,7 +215,9 @@ class Cluster:
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until:
             if postmaster.answers(directory / ".s.PGSQL.5432"):
-                return Running(binaries=self.binaries, data=self.data, socket_dir=directory)
+                return Running(
+                    binaries=self.binaries, data=self.data, socket_dir=directory, log=self.log
+                )
             if not lives():
                 return None
             time.sleep(0.01)

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import asyncpg
@@ -33,6 +34,11 @@ class Database:
 
     name: str
     urls: Urls
+    running: Running
+
+    def server_log(self) -> Path:
+        """Return where the server writes its log."""
+        return self.running.log
 
     @asynccontextmanager
     async def as_owner(self) -> AsyncGenerator[Direct]:
@@ -65,7 +71,7 @@ def fresh(running: Running, copied: str, janitor: ThreadPoolExecutor) -> Generat
     name = f"t_{os.getpid()}_{secrets.token_hex(4)}"
     run(_on_server(running, f'CREATE DATABASE {name} TEMPLATE "{copied}" STRATEGY file_copy'))
     try:
-        yield Database(name=name, urls=embedded.urls(running, name))
+        yield Database(name=name, urls=embedded.urls(running, name), running=running)
     finally:
         janitor.submit(run, _on_server(running, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
