@@ -71,6 +71,17 @@ class Process:
         how = "did not answer in time" if self.running else "ended"
         raise NotStarted(f"{self.name} {how}. Its log: {self.log}\n{self.tail()}")
 
+    def wait(self, seconds: float) -> int:
+        """Wait for its end and return its exit code.
+
+        Raises:
+            NotStarted: it still runs after that time.
+        """
+        try:
+            return self._popen.wait(timeout=seconds)
+        except subprocess.TimeoutExpired as running:
+            raise NotStarted(f"{self.name} has not ended. Its log: {self.log}") from running
+
     def tail(self) -> str:
         """Return the last lines of its log."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -184,7 +184,8 @@ def _findings(telling: Telling, referred: Referred) -> list[Tree]:
     findings = steps.open_findings(telling.cast, referred)
     hold("something waits for a decision", seen=bool(findings), wanted=True)
     for one in findings:
-        telling.say(f"Finding: {text(one, 'detail')}")
+        why = "; ".join(said(row, "code", 0, "text") for row in each(one, "evidence"))
+        telling.say(f"Finding: {said(one, 'code', 'text')} ({why}). {text(one, 'detail')}")
     return findings
 
 
