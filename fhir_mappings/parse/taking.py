@@ -23,7 +23,10 @@ _PRIORITIES = frozenset({"routine", "urgent", "asap", "stat"})
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
-    """A message with the identity of each entry (by place) and its references as they are here."""
+    """A message with the identity of each entry (by place) and its references as they are here.
+
+    `fresh` are the identities that were made for this message.
+    """
 
     entries: tuple[Entry, ...]
     asked: Asked
@@ -34,6 +37,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     key: OrderKey
     patient: Identity
     sources: Mapping[int, str]
+    fresh: frozenset[Identity]
 
     @property
     def order(self) -> Identity:
@@ -111,6 +115,8 @@ def read(
     """
     asked = referral.asked(entries)
     given, problems = identities.assign(entries, known, new_rid)
+    met = known.by_identity()
+    fresh = {given[one.place] for one in entries if not one.rid} - met.keys()
     given |= standing or {}
     reading, unread = rewrites(entries, given, known.single(), base=base)
     problems += unread
@@ -136,5 +142,6 @@ def read(
             asked.order, placer.systems, base=placer.base, said=said.each[asked.order.place]
         ),
         patient=patient,
+        fresh=frozenset(fresh) & frozenset(given.values()),
         sources={one.place: referral.source_of(one, placer.base) for one in entries},
     )

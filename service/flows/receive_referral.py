@@ -139,14 +139,23 @@ async def receive_referral(deps: Deps, caller: Caller, command: ReceiveReferral)
         work = _Work(deps=deps, caller=caller, command=command, placer=placer, known=known, now=now)
         read = work.read()
         case = await referrals.by_key(conn, caller.tenant, placer.id, read.key)
-        patient_rid = case.patient_rid if case else read.patient.rid
-        await locks.take(conn, [locks.of_patient(caller.tenant, placer.id, patient_rid)])
+        await locks.take(conn, _locks(work, read, case))
         if case is None:
             received = await _take(conn, work, read)
         else:
             received = await _again(conn, work, read, case)
     deps.wake()
     return received
+
+
+def _locks(work: _Work, read: Read, case: Case | None) -> list[int]:
+    """Name what this message reads and may replace: the patient's data, ids it PUTs, persons."""
+    tenant, space = work.tenant, work.space
+    keys = [locks.of_identity(tenant, space, one) for one in entries.named(read, work.known)]
+    if case or not entries.is_new(read, work.known, read.patient):
+        patient_rid = case.patient_rid if case else read.patient.rid
+        keys.append(locks.of_patient(tenant, space, patient_rid))
+    return keys
 
 
 def _space(caller: Caller) -> UUID:
@@ -160,8 +169,10 @@ def _space(caller: Caller) -> UUID:
 
 async def _take(conn: Conn, work: _Work, read: Read) -> Received:
     """Screen the message with what the patient has here, and write all of it at once."""
-    standing = await entries.standing(conn, work.tenant, work.space, read)
-    about = await resources.of_patient(conn, work.tenant, work.space, read.patient.rid)
+    standing = await entries.standing(conn, work.tenant, work.space, read, work.known)
+    about: list[Stored] = []
+    if not entries.is_new(read, work.known, read.patient):
+        about = await resources.of_patient(conn, work.tenant, work.space, read.patient.rid)
     if read.brings_patient is None and read.patient not in {one.identity for one in about}:
         raise Refused(Problem(Code.SUBJECT_NOT_FOUND, f"{read.asked.order.at}.subject"))
     case_id = work.deps.new_id()
@@ -241,7 +252,7 @@ def _may_amend(read: Read, case: Case) -> None:
 
 
 async def _repeat(conn: Conn, work: _Work, read: Read, case: Case) -> Received:
-    standing = await entries.standing(conn, work.tenant, work.space, read)
+    standing = await entries.standing(conn, work.tenant, work.space, read, work.known)
     done = tuple(entries.done_standing(read, entry, standing) for entry in read.entries)
     await intake.add_message(
         conn,
@@ -257,7 +268,7 @@ async def _repeat(conn: Conn, work: _Work, read: Read, case: Case) -> Received:
 
 
 async def _amend(conn: Conn, work: _Work, read: Read, case: Case) -> Received:
-    standing = await entries.standing(conn, work.tenant, work.space, read)
+    standing = await entries.standing(conn, work.tenant, work.space, read, work.known)
     writes, done = entries.writes(
         read, work.known, standing, space=work.space, referral=case.id, at=work.now
     )

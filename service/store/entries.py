@@ -17,9 +17,27 @@ from service.store.pool import Conn
 from service.store.resources import MADE, Stored, Write
 
 
-async def standing(conn: Conn, tenant: UUID, space: UUID, read: Read) -> dict[Identity, Stored]:
+def is_new(read: Read, known: Known, identity: Identity) -> bool:
+    """Tell whether an identity was made for this message: nothing can stand under it yet."""
+    return identity in read.fresh and identity not in known.by_identity()
+
+
+def named(read: Read, known: Known) -> list[Identity]:
+    """Return the identities of the message that others may write at this moment."""
+    return [
+        identity
+        for entry in read.entries
+        if not is_new(read, known, identity := read.identities[entry.place])
+        and not _only_to_exist(entry, known)
+    ]
+
+
+async def standing(
+    conn: Conn, tenant: UUID, space: UUID, read: Read, known: Known
+) -> dict[Identity, Stored]:
     """Return what stands under the identities of the entries, deleted ones too."""
-    return await resources.find_many(conn, tenant, space, read.identities.values())
+    may_stand = [one for one in read.identities.values() if not is_new(read, known, one)]
+    return await resources.find_many(conn, tenant, space, may_stand) if may_stand else {}
 
 
 async def unread(conn: Conn, tenant: UUID, space: UUID, read: Read) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ async def test_the_same_referral_at_once_is_one_with_the_same_locations(
     chance = random.Random(7)  # noqa: S311 - a test's dice
     caller = placer(door)
     for number in range(rounds):
-        bundle = numbered(a_payload("anticoagulated"), f"R{number}")
+        bundle = numbered(a_payload(("anticoagulated", "clean")[number % 2]), f"R{number}")
         racers = chance.randint(2, CONNECTIONS)
 
         received = await at_once(
