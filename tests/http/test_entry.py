@@ -1,12 +1,19 @@
 """What is checked before a body is read (SECURITY T02, T13, T48, T49), and how refusals look."""
 
+import asyncio
+import io
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
 
+from service import log
+from service.deps import Deps
+from service.http.app import make_app
+from service.http.exchange import Answer, Ask, Route
 from tests.kit.door import BASE, JSON, Door
 
 OUTCOME_TYPE = "application/fhir+json; charset=utf-8"
@@ -241,3 +248,64 @@ async def test_a_plain_request_id_comes_back_and_an_odd_one_is_replaced(
     assert (answer.headers["x-request-id"] == sent) is kept
     assert answer.headers["x-request-id"]
     assert answer.headers["x-correlation-id"] == "corr-1"
+
+
+async def test_a_request_leaves_one_line_with_its_route_and_nothing_of_its_address(
+    shared: Door,
+) -> None:
+    written = io.BytesIO()
+    log.configure(service="tpi-test", version="0", stream=written)
+
+    async with shared.client("placer") as client:
+        await client.get("/fhir/Patient/canary-id?_pretty=canary-value")
+        await client.get("/canary-path")
+
+    lines = [json.loads(one) for one in written.getvalue().splitlines()]
+    assert [one["event"] for one in lines] == ["request.served"] * 2
+    assert lines[0]["route"] == "/fhir/Patient/{rid}"
+    assert lines[0]["client"] == str(shared.placer)
+    assert (lines[0]["status"], lines[1]["status"]) == (404, 404)
+    assert "client" not in lines[1]
+    assert b"canary" not in written.getvalue()
+
+
+async def test_a_fault_of_ours_is_a_500_that_tells_nothing_and_is_logged_by_class(
+    shared: Door,
+) -> None:
+    async def broken(_: Deps, ask: Ask) -> Answer:
+        raise RuntimeError(f"canary {ask.part('rid')}")
+
+    app = make_app(shared.deps, routes=(Route("GET", "/fhir/Patient/{rid}", broken),))
+    written = io.BytesIO()
+    log.configure(service="tpi-test", version="0", stream=written)
+
+    async with replace(shared, app=app).client("placer") as client:
+        answer = await client.get("/fhir/Patient/canary")
+
+    assert answer.status_code == 500
+    assert is_outcome(answer)
+    assert b"canary" not in answer.content + written.getvalue()
+    assert b"RuntimeError" in written.getvalue()
+
+
+async def test_l22_a_request_that_takes_too_long_is_a_503_and_its_flow_goes_on(
+    shared: Door,
+) -> None:
+    ended = asyncio.Event()
+
+    async def slow(_: Deps, _ask: Ask) -> Answer:
+        await asyncio.sleep(0.05)
+        ended.set()
+        return Answer(status=200)
+
+    deps = replace(
+        shared.deps, settings=shared.deps.settings.model_copy(update={"request_seconds": 0.01})
+    )
+    app = make_app(deps, routes=(Route("GET", "/fhir/Patient", slow),))
+
+    async with replace(shared, app=app).client("placer") as client:
+        answer = await client.get("/fhir/Patient")
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    await asyncio.wait_for(ended.wait(), timeout=5)

@@ -54,7 +54,7 @@ def test_a_rate_of_its_own_raises_the_burst_alike() -> None:
 
 async def test_beyond_the_budget_a_client_is_told_when_to_come_back(database: Database) -> None:
     async with (
-        a_door(database, client_rate_per_second=1, client_burst=2) as door,
+        a_door(database, rate_per_second=1, burst=2) as door,
         door.client("placer") as client,
     ):
         answers = [await client.get("/fhir/Patient") for _ in range(3)]

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import httpx2
@@ -42,21 +42,25 @@ class Door:
 
     def client(self, who: str | None, **headers: str) -> httpx2.AsyncClient:
         """A client of the app in the test's own loop; `who` names a token, None has none."""
-        transport = httpx2.ASGITransport(app=cast("Any", self.app), raise_app_exceptions=False)
+        transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         bearer = {"authorization": f"Bearer {self.tokens[who]}"} if who else {}
         return httpx2.AsyncClient(transport=transport, base_url=BASE, headers={**bearer, **headers})
 
 
 @asynccontextmanager
-async def a_door(database: Database, **settings: float) -> AsyncGenerator[Door]:
-    """Lend the door; `settings` change the service's own."""
-    chosen = {"client_rate_per_second": 10_000, "client_burst": 10_000, **settings}
+async def a_door(
+    database: Database, *, rate_per_second: float = 10_000, burst: int = 10_000
+) -> AsyncGenerator[Door]:
+    """Lend the door; its budget per client is beyond what a test spends, unless it is said."""
     async with (
         a_clinic(database) as world,
         make_pool(database.urls.web, role="web", least=1) as pool,
     ):
         deps = replace(
-            deps_of(pool, world.clock.read), settings=Settings(public_url=BASE, **chosen)
+            deps_of(pool, world.clock.read),
+            settings=Settings(
+                public_url=BASE, client_rate_per_second=rate_per_second, client_burst=burst
+            ),
         )
         placer, other = [await _placer(world, name) for name in ("Northside", "Southside")]
         door = Door(world=world, deps=deps, app=make_app(deps), placer=placer, other=other)

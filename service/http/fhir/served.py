@@ -66,14 +66,20 @@ def _row(placer: str, staff: str = "", *, versioned_update: bool = False) -> Row
     All roles of staff but the operator read, search and see the history of every type.
     """
     return Row(
-        placer=frozenset().union(*(_LETTERS[one] for one in placer if one != "x")),
-        staff=frozenset().union(*(_LETTERS[one] for one in staff if one != "x"), _STAFF_READS),
+        placer=_offered(placer),
+        staff=_offered(staff) | _STAFF_READS,
         conditional="x" in placer + staff,
         versioned_update=versioned_update,
     )
 
 
 _READ_AND_SEARCH: Final = frozenset({_I.READ, _I.SEARCH})
+
+
+def _offered(letters: str) -> frozenset[Interaction]:
+    return frozenset(one for letter in letters if letter != "x" for one in _LETTERS[letter])
+
+
 _STAFF_READS: Final = _LETTERS["r"] | _LETTERS["h"] | _LETTERS["s"]
 
 PEOPLE_AND_PLACES: Final = (
