@@ -28,17 +28,18 @@ def misfits(
         now: The moment of recording; a visit is never in the future.
         day: The clinic's day on which it happened, for the lots.
     """
+    at = visit.places[0]
     if visit.order_rid != case.order_rid:
-        yield Problem(Code.VISIT_FORM, "Procedure.basedOn")
+        yield Problem(Code.VISIT_FORM, f"{at}.basedOn")
     if visit.patient_rid != case.patient_rid:
-        yield Problem(Code.VISIT_FORM, "Procedure.subject")
+        yield Problem(Code.VISIT_FORM, f"{at}.subject")
     if visit.start is not None and visit.start < booked_at:
-        yield Problem(Code.BAD_DATE, "Procedure.performed.start")
+        yield Problem(Code.BAD_DATE, f"{at}.performed.start")
     if visit.end is not None and visit.end > now:
-        yield Problem(Code.BAD_DATE, "Procedure.performed.end")
-    for place, lot in enumerate(visit.lots):
+        yield Problem(Code.BAD_DATE, f"{at}.performed.end")
+    for place, lot in zip(visit.places[1:], visit.lots, strict=True):
         if lot.last_day is not None and lot.last_day < day:
-            yield Problem(Code.EXPIRED_LOT, f"MedicationAdministration[{place}].medication")
+            yield Problem(Code.EXPIRED_LOT, f"{place}.medication")
 
 
 def event(visit: Visit) -> Event:

@@ -20,7 +20,7 @@ class VisitState(StrEnum):
 
 
 class Lot(msgspec.Struct, frozen=True, kw_only=True):
-    """One agent's lot and the last day on which it may be used.
+    """The lot of one dose and the last day on which it may be used.
 
     `last_day` is the end of the interval that a partial date can mean ("2027-05" is good until
     31 May), None where no expiry was recorded.
@@ -35,7 +35,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` is the recorder's own visit id, None where the service is to make it. Ids are those of
     the placer's space; `performers` and `locations` those of the clinic's. `start` and `end` are
-    aware; both None only where nothing was done. `doses` stand in the order they were sent.
+    aware; both None only where nothing was done. `doses` stand in the order they were sent;
+    `places` are the FHIRPaths of the Procedure and of each dose in what was sent.
     """
 
     id: UUID | None
@@ -50,6 +51,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     lots: tuple[Lot, ...]
     procedure: Tree
     doses: tuple[Tree, ...]
+    places: tuple[str, ...]
 
 
 class There(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,9 +12,11 @@ from uuid import UUID
 
 from fhir_mappings.model.json import Json, Tree, items, members, text
 from fhir_mappings.model.visit import Lot, Visit, VisitState
+from fhir_mappings.parse.bundle import Entry
 from fhir_mappings.parse.dates import dated
+from fhir_mappings.parse.references import references, rewritten
 from fhir_mappings.parse.sameness import fingerprint
-from fhir_mappings.problems import Code, Problem, Refused
+from fhir_mappings.problems import Code, Problem, refuse_any
 from fhir_mappings.terms.systems import EXT_APPOINTMENT, NOT_PERFORMED_REASON, SID_VISIT
 
 _STATES: Final = {
@@ -26,21 +28,24 @@ _TRY_AGAIN: Final = "try-again"
 _UNDONE: Final = frozenset({VisitState.NOT_PERFORMED, VisitState.TRY_AGAIN})
 
 
-def visit(procedure: Tree, doses: tuple[Tree, ...], *, procedure_url: str = "") -> Visit:
+def visit(first: Entry, others: tuple[Entry, ...], *, base: str) -> Visit:
     """Read one visit.
 
     Args:
-        procedure: The Procedure.
-        doses: Its MedicationAdministrations, in the order sent.
-        procedure_url: The fullUrl of the Procedure's entry, by which doses name it.
+        first: The entry of the Procedure; its doses name it by its fullUrl.
+        others: The entries of its MedicationAdministrations, in the order sent.
+        base: Our own public base: an absolute reference below it is one of the space.
 
     Raises:
         Refused: `visit-form` for each member that is missing or says something else than a
             visit of ours, with its place.
     """
-    faults = [*_faults(procedure), *_dose_faults(procedure, doses, procedure_url)]
-    if faults:
-        raise Refused(*(Problem(Code.VISIT_FORM, place) for place in faults))
+    procedure = _local(first.tree, base)
+    doses = tuple(_local(one.tree, base) for one in others)
+    faults = [f"{first.at}.{one}" for one in _faults(procedure)]
+    for entry, dose in zip(others, doses, strict=True):
+        faults += [f"{entry.at}.{one}" for one in _dose_faults(procedure, dose, first.full_url)]
+    refuse_any(Problem(Code.VISIT_FORM, place) for place in faults)
     start, end = _performed(procedure)
     return Visit(
         id=_visit_id(procedure),
@@ -55,6 +60,7 @@ def visit(procedure: Tree, doses: tuple[Tree, ...], *, procedure_url: str = "") 
         lots=tuple(_lots(doses)),
         procedure=procedure,
         doses=doses,
+        places=(first.at, *(one.at for one in others)),
     )
 
 
@@ -82,31 +88,35 @@ def _faults(procedure: Tree) -> Iterator[str]:
         or bool(members(procedure.get("statusReason"))),
         "basedOn": bool(_only(procedure.get("basedOn"), "ServiceRequest")),
         "subject": bool(_rid(procedure.get("subject"), "Patient")),
-        f"extension('{EXT_APPOINTMENT}')": bool(_appointment(procedure)),
+        f"extension.where(url='{EXT_APPOINTMENT}')": bool(_appointment(procedure)),
         "identifier": _identifier_is_a_uuid(procedure),
         "performed": _timed(start, end) if performed else start is None or _timed(start, end),
         "performer.actor": bool(_actors(procedure)),
         "bodySite": not performed or bool(items(procedure.get("bodySite"))),
         "code": bool(members(procedure.get("code"))),
     }
-    yield from (f"Procedure.{place}" for place, there in needs.items() if not there)
+    yield from (place for place, there in needs.items() if not there)
 
 
-def _dose_faults(procedure: Tree, doses: tuple[Tree, ...], url: str) -> Iterator[str]:
-    if doses and text(procedure, "status") == "not-done":
-        yield "MedicationAdministration"
-    for dose in doses:
-        needs = {
-            "partOf": _part_of(dose, url),
-            "subject": text(dose, "subject", "reference")
-            == text(procedure, "subject", "reference"),
-            "status": text(dose, "status") in {"completed", "stopped"},
-            "effective": _effective(dose),
-            "medication": bool(_medication(dose)) or "medicationCodeableConcept" in dose,
-            "dosage.dose": "value" in members(members(dose.get("dosage")).get("dose")),
-            "dosage.site": bool(members(members(dose.get("dosage")).get("site"))),
-        }
-        yield from (f"MedicationAdministration.{place}" for place, ok in needs.items() if not ok)
+def _dose_faults(procedure: Tree, dose: Tree, url: str) -> Iterator[str]:
+    """Yield the place of each member of a dose; where nothing was done there is none to give."""
+    needs = {
+        "partOf": _part_of(dose, url),
+        "subject": text(dose, "subject", "reference") == text(procedure, "subject", "reference"),
+        "status": text(dose, "status") in {"completed", "stopped"}
+        and text(procedure, "status") != "not-done",
+        "effective": _effective(dose),
+        "medication": bool(_medication(dose)) or "medicationCodeableConcept" in dose,
+        "dosage.dose": "value" in members(members(dose.get("dosage")).get("dose")),
+        "dosage.site": bool(members(members(dose.get("dosage")).get("site"))),
+    }
+    yield from (place for place, there in needs.items() if not there)
+
+
+def _local(tree: Tree, base: str) -> Tree:
+    """Make absolute references below our own base relative, as the space has them."""
+    named = {one for one, _ in references(tree, "") if one.startswith(f"{base}/")}
+    return members(rewritten(tree, {one: one.removeprefix(f"{base}/") for one in named}))
 
 
 def _state(procedure: Tree) -> VisitState:
@@ -196,10 +206,10 @@ def _medication(dose: Tree) -> Tree:
 
 
 def _lots(doses: tuple[Tree, ...]) -> Iterator[Lot]:
+    """Yield the lot of each dose; one without a batch has no number and no last day."""
     for dose in doses:
         batch = members(_medication(dose).get("batch"))
-        if batch:
-            yield Lot(number=text(batch, "lotNumber"), last_day=_last_day(batch))
+        yield Lot(number=text(batch, "lotNumber"), last_day=_last_day(batch))
 
 
 def _last_day(batch: Tree) -> date | None:

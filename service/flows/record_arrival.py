@@ -18,10 +18,14 @@ from service.store.transaction import retried, transaction
 
 
 class RecordArrival(msgspec.Struct, frozen=True, kw_only=True):
-    """Who came, by the Appointment; `at` is when, now where it is not said."""
+    """Who came, by the Appointment.
+
+    `at` is when, now where it is not said; `version` the Appointment's where the caller names one.
+    """
 
     appointment: UUID
     at: datetime | None = None
+    version: int | None = None
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +45,8 @@ async def record_arrival(deps: Deps, caller: Caller, command: RecordArrival) -> 
     Appointment stands as arrived all the same. A repeat changes nothing.
 
     Raises:
-        Refused: `role`, `not-found`; `stage` where the Appointment is not booked; `bad-date` for
-            a moment to come.
+        Refused: `role`, `not-found`, `stale`; `stage` where the Appointment is not booked;
+            `bad-date` for a moment to come.
     """
     allow(caller, Verb.ARRIVE)
     now = deps.now()
@@ -61,6 +65,7 @@ async def record_arrival(deps: Deps, caller: Caller, command: RecordArrival) -> 
             )
         if appointment.state is not ProposalState.ACCEPTED:
             raise Refused(Problem(Code.STAGE, context=appointment.state.value))
+        await proposals.expect(conn, case, appointment, version=command.version)
         stage = advance(case.stage, Event.ARRIVE, Standing(booked=True))
         judging = await days.of_case(conn, case, deps.pack, today=day)
         judged = await screenings.record(

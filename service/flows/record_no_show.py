@@ -17,10 +17,15 @@ from service.store.transaction import retried, transaction
 
 
 class RecordNoShow(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom we waited for, by the Appointment; `at` is when we gave up, now where not said."""
+    """Whom we waited for, by the Appointment.
+
+    `at` is when we gave up, now where it is not said; `version` the Appointment's where the caller
+    names one.
+    """
 
     appointment: UUID
     at: datetime | None = None
+    version: int | None = None
 
 
 class NoShow(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +41,8 @@ async def record_no_show(deps: Deps, caller: Caller, command: RecordNoShow) -> N
     """Record that the patient did not come; a repeat changes nothing.
 
     Raises:
-        Refused: `role`, `not-found`; `stage` where the Appointment is not booked; `bad-date`
-            before its start, or for a moment to come.
+        Refused: `role`, `not-found`, `stale`; `stage` where the Appointment is not booked;
+            `bad-date` before its start, or for a moment to come.
     """
     allow(caller, Verb.NO_SHOW)
     now = deps.now()
@@ -52,6 +57,7 @@ async def record_no_show(deps: Deps, caller: Caller, command: RecordNoShow) -> N
             raise Refused(Problem(Code.STAGE, context=appointment.state.value))
         if not appointment.start <= at <= now:
             raise Refused(Problem(Code.BAD_DATE, "Parameters.parameter.value"))
+        await proposals.expect(conn, case, appointment, version=command.version)
         stage = advance(case.stage, Event.NO_SHOW, Standing())
         await proposals.turn(conn, case, appointment, ProposalState.NO_SHOW, at=now)
         await visits.give_time_back(conn, case, appointment)

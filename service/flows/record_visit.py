@@ -20,7 +20,7 @@ from fhir_mappings.model.proposal import Proposal, ProposalState
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.visit import Visit, VisitState
 from fhir_mappings.parse import visit as reading
-from fhir_mappings.parse.bundle import Entry
+from fhir_mappings.parse.bundle import Entry, Method
 from fhir_mappings.problems import Code, Problem, Refused, refuse_any
 from fhir_mappings.render import procedure
 from fhir_mappings.render.transaction_response import Done
@@ -77,15 +77,14 @@ async def record_visit(deps: Deps, caller: Caller, command: RecordVisit) -> tupl
     to review and refuses the visit: both are told.
 
     Raises:
-        Refused: `role`, `visit-form`, `not-found`; `bad-date` in the future or before the
+        Refused: `role`, `visit-form`, `not-found`, `not-supported` for what is no plain create
+            (corrections have a verb of their own); `bad-date` in the future or before the
             booking; `expired-lot`; `finding-open`; `stage` where the Appointment does not live
             or another visit stands on it; `too-late`.
     """
     allow(caller, Verb.RECORD_VISIT)
     first, doses = _sorted(command.entries)
-    visit = reading.visit(
-        first.tree, tuple(one.tree for one in doses), procedure_url=first.full_url
-    )
+    visit = reading.visit(first, doses, base=deps.settings.fhir_base)
     content = reading.content(visit, first.full_url)
     work = _Work(deps=deps, caller=caller, visit=visit, content=content, now=deps.now())
     async with transaction(deps.pool, tenant=caller.tenant, placer=caller.reach) as conn:
@@ -112,7 +111,7 @@ async def record_visit(deps: Deps, caller: Caller, command: RecordVisit) -> tupl
 async def _again(conn: Conn, work: _Work, case: Case, standing: Recorded) -> tuple[Done, ...]:
     """Answer a repeat with what stands; another visit on the same Appointment is refused."""
     if standing.content != work.content:
-        raise Refused(Problem(Code.STAGE, "Procedure", context=standing.state.value))
+        raise Refused(Problem(Code.STAGE, work.visit.places[0], standing.state.value))
     rows = await visits.resources_of(conn, case, standing)
     return tuple(
         Done(
@@ -127,7 +126,7 @@ async def _again(conn: Conn, work: _Work, case: Case, standing: Recorded) -> tup
 
 
 async def _check(conn: Conn, work: _Work, case: Case, appointment: Proposal) -> None:
-    visit, tenant = work.visit, work.caller.tenant
+    visit, tenant, at = work.visit, work.caller.tenant, work.visit.places[0]
     if appointment.state not in proposals.LIVING:
         raise Refused(Problem(Code.STAGE, context=appointment.state.value))
     problems = list(
@@ -146,11 +145,11 @@ async def _check(conn: Conn, work: _Work, case: Case, appointment: Proposal) -> 
     known = await resources.find_many(conn, tenant, NIL_SPACE, ours)
     strangers = {one.rtype for one in ours if one not in known}
     if "Practitioner" in strangers:
-        problems.append(Problem(Code.VISIT_FORM, "Procedure.performer.actor"))
+        problems.append(Problem(Code.VISIT_FORM, f"{at}.performer.actor"))
     if "Location" in strangers:
-        problems.append(Problem(Code.VISIT_FORM, "Procedure.location"))
+        problems.append(Problem(Code.VISIT_FORM, f"{at}.location"))
     if visit.id and await visits.find(conn, tenant, visit.id):
-        problems.append(Problem(Code.STAGE, "Procedure.identifier"))
+        problems.append(Problem(Code.STAGE, f"{at}.identifier"))
     refuse_any(problems)
 
 
@@ -182,7 +181,8 @@ async def _to_review(conn: Conn, work: _Work, case: Case, judged: Judged) -> Ref
         at=work.now,
         new_id=work.deps.new_id,
     )
-    return Refused(*(Problem(Code.FINDING_OPEN, "Procedure", one.rule) for one in judged.open))
+    at = work.visit.places[0]
+    return Refused(*(Problem(Code.FINDING_OPEN, at, one.rule) for one in judged.open))
 
 
 async def _record(
@@ -260,6 +260,11 @@ async def _end_appointment(conn: Conn, work: _Work, case: Case, appointment: Pro
 
 def _sorted(entries: Sequence[Entry]) -> tuple[Entry, tuple[Entry, ...]]:
     """Return the one Procedure, and the doses in the order they came."""
+    refuse_any(
+        Problem(Code.NOT_SUPPORTED, one.at, one.rtype)
+        for one in entries
+        if one.method is not Method.POST or one.condition
+    )
     first = [one for one in entries if one.rtype == "Procedure"]
     doses = tuple(one for one in entries if one.rtype == _DOSE)
     if len(first) != 1 or 1 + len(doses) != len(entries):

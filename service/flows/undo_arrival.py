@@ -16,9 +16,10 @@ from service.store.transaction import retried, transaction
 
 
 class UndoArrival(msgspec.Struct, frozen=True, kw_only=True):
-    """What was a mistake, by the Appointment."""
+    """What was a mistake, by the Appointment, and its version where one is named."""
 
     appointment: UUID
+    version: int | None = None
 
 
 class Undone(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,8 +35,8 @@ async def undo_arrival(deps: Deps, caller: Caller, command: UndoArrival) -> Undo
     """Take an arrival or a no-show back within the clinic's day; a repeat changes nothing.
 
     Raises:
-        Refused: `role`, `not-found`; `stage` where there is nothing to take back or the day is
-            over; `window-taken`, `patient-booked` where the time that a no-show gave back is
+        Refused: `role`, `not-found`, `stale`; `stage` where there is nothing to take back or the
+            day is over; `window-taken`, `patient-booked` where the time that a no-show gave back is
             somebody else's by now.
     """
     allow(caller, Verb.UNDO)
@@ -51,6 +52,7 @@ async def undo_arrival(deps: Deps, caller: Caller, command: UndoArrival) -> Undo
         since = await visits.shown_at(conn, case, appointment)
         if days.clinic_day(since, caller.zone) != days.clinic_day(now, caller.zone):
             raise Refused(Problem(Code.STAGE, context=appointment.state.value))
+        await proposals.expect(conn, case, appointment, version=command.version)
         stage = advance(case.stage, Event.UNDO, Standing(booked=True))
         await visits.take_time_again(conn, case, appointment)
         await proposals.turn(conn, case, appointment, ProposalState.ACCEPTED, at=now)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from asyncpg import Record
 
 from fhir_mappings.decide.retry import Again, ToPerson
@@ -82,10 +83,21 @@ async def put_back(
             _mine(await conn.fetchval(sql("hand_to_person"), *key, new_id, then.code, at))
 
 
-async def waiting(conn: Conn, case: Case, kind: JobKind) -> UUID | None:
-    """Return the job of a referral that waits for a person, locked, or None."""
-    found: UUID | None = await conn.fetchval(sql("waiting_job"), case.tenant, case.id, kind.value)
-    return found
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that waits for a person; `about` is the visit of a write-back."""
+
+    id: UUID
+    kind: JobKind
+    about: str
+
+
+async def waiting(conn: Conn, case: Case) -> Waiting | None:
+    """Return what of a referral waits for a person, locked: its write-back before its Task."""
+    row = await conn.fetchrow(sql("waiting_job"), case.tenant, case.id)
+    if row is None:
+        return None
+    about = str(row["dedupe"]).rpartition(":")[2]
+    return Waiting(id=row["id"], kind=JobKind(row["kind"]), about=about)
 
 
 async def again(

@@ -1,5 +1,6 @@
 """The rows of `writeback`: one visit on one rung, from pending to proven."""
 
+import hashlib
 from datetime import datetime
 from uuid import UUID
 
@@ -92,3 +93,42 @@ async def prove(
 
 def _json(claimed: dict[str, str]) -> str:
     return msgspec.json.encode(claimed).decode()
+
+
+async def settle(
+    conn: Conn,
+    case: Case,
+    writeback: WriteBack,
+    *,
+    reference: str,
+    code: str,
+    said: str,
+    person: UUID,
+    at: datetime,
+) -> None:
+    """Call a write-back proven on a person's word; the digest is that of the word, not of bytes."""
+    word = "\x1f".join([str(person), reference, said])
+    await conn.execute(
+        sql("settle_writeback"),
+        case.tenant,
+        writeback.id,
+        reference,
+        hashlib.sha256(word.encode()).digest(),
+        at,
+        code,
+        said,
+    )
+
+
+async def search_again(conn: Conn, case: Case, writeback: WriteBack, *, at: datetime) -> None:
+    """Forget what the placer claimed: the next run looks for it before anything is sent.
+
+    A send whose outcome is not known stays known: it keeps its wait.
+    """
+    await conn.execute(sql("search_writeback_again"), case.tenant, writeback.id, at)
+
+
+async def settled_as(conn: Conn, case: Case) -> str:
+    """Return by which code the newest write-back was settled, empty where it is not proven."""
+    row = await conn.fetchrow(sql("latest_writeback"), case.tenant, case.id)
+    return str(row["code"]) if row and row["state"] == WriteBackState.PROVEN.value else ""

@@ -436,6 +436,7 @@ CREATE TABLE writeback (
     digest        bytea NOT NULL DEFAULT '',    -- of what was read back
     proven_at     timestamptz,
     code          text NOT NULL DEFAULT '',     -- why, from a closed set
+    said          text NOT NULL DEFAULT '',     -- a person's words, where one settled it
     updated_at    timestamptz NOT NULL,
     PRIMARY KEY (tenant, id),
     FOREIGN KEY (tenant, visit) REFERENCES visit (tenant, id),
@@ -760,9 +761,10 @@ CREATE FUNCTION hold_window(p_window uuid, p_hold uuid, p_placer uuid, p_referra
                                         w.starts, w.busy_until, p_at) THEN
             RETURN false;                       -- a sure loser leaves without a lock
         END IF;
-        PERFORM 1 FROM public.open_window o
-          WHERE o.tenant = w.tenant AND o.id = w.id AND o.opening = 'open'
-            FOR NO KEY UPDATE;
+        SELECT * INTO w FROM public.open_window o           -- it may have moved since
+         WHERE o.tenant = public.current_tenant() AND o.id = p_window
+           AND o.opening = 'open' AND o.starts > p_at
+           FOR NO KEY UPDATE;
         IF NOT FOUND THEN
             RETURN false;
         END IF;
