@@ -59,24 +59,28 @@ def recut(
     wanted: Sequence[Span],
     schedule: Schedule,
     living: Collection[UUID],
+    posted: Sequence[Window] = (),
 ) -> Recut:
     """Say how the future windows of one schedule become those of a new cut.
 
     A window of the same time, buffer, clinician and room keeps its id. One that no longer fits is
     dropped, but where something lives on it (`living`) it is listed and stays, and nothing is
-    opened across it. A window that a person closed stays closed while it fits.
+    opened across it. A window that a person closed stays closed while it fits; `posted` ones that
+    a person opened singly are left as they are, and nothing is opened across them.
     """
     wanted_spans = set(wanted)
     fits = [one for one in standing if one.span in wanted_spans and _of(one, schedule)]
-    others = [one for one in standing if one not in fits and one.opening != Opening.DROPPED]
+    kept = {one.id for one in fits}
+    others = [one for one in standing if one.id not in kept and one.opening is not Opening.DROPPED]
     listed = tuple(one for one in others if one.id in living)
+    stay = (*listed, *(one for one in posted if one.opening is not Opening.DROPPED))
     known = {one.span for one in fits}
     return Recut(
         keep=tuple(one for one in fits if one.opening != Opening.DROPPED),
         reopen=tuple(
-            one for one in fits if one.opening == Opening.DROPPED and not _across(one.span, listed)
+            one for one in fits if one.opening == Opening.DROPPED and not _across(one.span, stay)
         ),
-        open=tuple(one for one in wanted if one not in known and not _across(one, listed)),
+        open=tuple(one for one in wanted if one not in known and not _across(one, stay)),
         drop=tuple(one for one in others if one.id not in living),
         listed=listed,
     )

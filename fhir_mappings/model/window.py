@@ -100,6 +100,14 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         return Span(start=self.start, end=self.end)
 
 
+class WantedSlot(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person says of one window: on which Schedule, when, and whether it is on offer."""
+
+    schedule: str
+    span: Span
+    opening: Opening
+
+
 class SlotStatus(StrEnum):
     """What a read of a Slot says, worked out each time (PROTOCOL §6)."""
 

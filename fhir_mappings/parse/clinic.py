@@ -26,6 +26,11 @@ TYPES: Final = frozenset(
 )
 """What a clinic's file may hold."""
 
+_SCHEDULERS: Final = frozenset(
+    {"id", "meta", "text", "availableTime", "notAvailable", "location", "healthcareService"}
+)
+"""Members of a PractitionerRole that a scheduler may change."""
+
 _ROLES: Final = frozenset(role.value for role in Role)
 
 
@@ -77,6 +82,38 @@ def people(known: Mapping[str, Tree]) -> tuple[Person, ...]:
         )
         for name, held in roles.items()
     )
+
+
+def rights_touched(before: Tree | None, after: Tree) -> list[Problem]:
+    """Name what a write of a PractitionerRole changes that only the owner's file may change.
+
+    Source: PROTOCOL §2.3: rights come from the `person` row; a role's `code` or `practitioner`
+    changed by a PUT is forbidden, and a new role brings no right.
+    """
+    if text(after, "resourceType") != "PractitionerRole":
+        return []
+    return [
+        Problem(Code.ROLE, f"PractitionerRole.{name}")
+        for name in ("code", "practitioner")
+        if (before.get(name) != after.get(name) if before else name == "code" and name in after)
+    ]
+
+
+def beyond_scheduler(before: Tree | None, after: Tree) -> list[Problem]:
+    """Name what a scheduler may not write: all but Schedules, and the times and places of a role.
+
+    Source: PROTOCOL §2.3, the row of the clinic's resources.
+    """
+    rtype = text(after, "resourceType")
+    if rtype == "Schedule":
+        return []
+    if rtype != "PractitionerRole" or before is None:
+        return [Problem(Code.ROLE, rtype)]
+    return [
+        Problem(Code.ROLE, f"{rtype}.{name}")
+        for name in sorted({*before, *after} - _SCHEDULERS)
+        if before.get(name) != after.get(name)
+    ]
 
 
 def _entry_faults(at: int, entry: Json) -> Iterator[Problem]:

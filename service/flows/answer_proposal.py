@@ -18,7 +18,7 @@ from fhir_mappings.parse import appointment_response
 from fhir_mappings.parse.bundle import Entry
 from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
-from service.store import acts, bookings, days, proposals, referrals, resources, windows
+from service.store import acts, bookings, days, offers, proposals, referrals, resources, windows
 from service.store.days import clinic_day
 from service.store.pool import Conn
 from service.store.resources import Stored
@@ -204,7 +204,7 @@ class _Act:
         judged = await days.of_case(
             self.conn, self.case, self.deps.pack, today=clinic_day(self.now, zone)
         )
-        said = await proposals.terms(
+        said = await offers.terms(
             self.conn, self.case, at=self.now, zone=zone, round_=self.proposal.round
         )
         settings = self.deps.settings
@@ -217,7 +217,7 @@ class _Act:
         )
         day = clinic_day(span.start, zone)
         for window in found if judged.clear(day) else []:
-            if await proposals.offer(
+            if await offers.offer(
                 self.conn, self.case, window, said, expires=expires, new_id=self.deps.new_id
             ):
                 return

@@ -20,10 +20,20 @@ from fhir_mappings.model.stage import Event, Stage, Standing
 from fhir_mappings.model.window import Span, Window
 from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
-from service.store import acts, bookings, days, proposals, referrals, resources, tasks, windows
+from service.store import (
+    acts,
+    bookings,
+    days,
+    offers,
+    proposals,
+    referrals,
+    resources,
+    tasks,
+    windows,
+)
 from service.store.days import Days, clinic_day
+from service.store.offers import Terms, Wish
 from service.store.pool import Conn
-from service.store.proposals import Terms, Wish
 from service.store.resources import Stored
 from service.store.transaction import retried, transaction
 
@@ -135,7 +145,7 @@ class _Round:
             await self._offer_named()
         else:
             await self._offer_chosen()
-            await proposals.keep_wish(self.conn, self.case, self.wish)
+            await offers.keep_wish(self.conn, self.case, self.wish)
 
     async def book(self) -> Case:
         """Book the one window that was agreed by phone."""
@@ -195,7 +205,7 @@ class _Round:
             lead=self._lead,
             wanted=self.command.expires,
         )
-        offered = await proposals.offer(
+        offered = await offers.offer(
             self.conn, self.case, window, self.terms, expires=expires, new_id=self.deps.new_id
         )
         if offered:
@@ -217,7 +227,7 @@ async def _begin(
     now: datetime,
 ) -> _Round:
     by_service = caller.is_service
-    wish = await proposals.wish(conn, case) if by_service else _wish(command)
+    wish = await offers.wish(conn, case) if by_service else _wish(command)
     number = case.rounds + 1 if by_service else 1
     return _Round(
         deps=deps,
@@ -227,7 +237,7 @@ async def _begin(
         standing=standing,
         wish=wish,
         days=await days.of_case(conn, case, deps.pack, today=clinic_day(now, caller.zone)),
-        terms=await proposals.terms(conn, case, at=now, zone=caller.zone, round_=number),
+        terms=await offers.terms(conn, case, at=now, zone=caller.zone, round_=number),
     )
 
 

@@ -15,7 +15,7 @@ from fhir_mappings.model.stage import Event, Stage
 from fhir_mappings.model.window import Window
 from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
-from service.store import acts, days, proposals, referrals, resources, screenings, windows
+from service.store import acts, days, offers, proposals, referrals, resources, screenings, windows
 from service.store.days import Days, clinic_day
 from service.store.pool import Conn
 from service.store.resources import Stored
@@ -111,10 +111,10 @@ async def _move(
     now: datetime,
 ) -> Proposal:
     """Hold the new window, give the old one up, book the new: one living Appointment at a time."""
-    said = await proposals.terms(
+    said = await offers.terms(
         conn, case, at=now, zone=caller.zone, round_=old.round, replaces=old.id
     )
-    new = await proposals.offer(conn, case, window, said, expires=window.start, new_id=deps.new_id)
+    new = await offers.offer(conn, case, window, said, expires=window.start, new_id=deps.new_id)
     if new is None:
         ahead = await windows.next_free(conn, at=now, zone=caller.zone)
         raise Refused(Problem(Code.WINDOW_TAKEN, context=f"Slot/{window.id}"), *ahead)

@@ -3,7 +3,6 @@
 Who writes here holds the referral's row lock: it orders all answers to one referral.
 """
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -11,20 +10,18 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from fhir_mappings.model.json import Identity, Tree
-from fhir_mappings.model.proposal import Policy, Proposal, ProposalState
+from fhir_mappings.model.json import Identity
+from fhir_mappings.model.proposal import Proposal, ProposalState
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.stage import Standing
-from fhir_mappings.model.window import Window
 from fhir_mappings.parse.bundle import Entry
 from fhir_mappings.parse.references import references
 from fhir_mappings.parse.sameness import fingerprint
 from fhir_mappings.problems import Code, Problem, Refused
-from fhir_mappings.render.appointment import Offer, appointment, described, moved
-from service.store import resources, schedules, windows
+from fhir_mappings.render.appointment import Offer, appointment, moved
+from service.store import resources
 from service.store.pool import Conn
 from service.store.resources import Stored
-from service.store.schedules import Service
 from service.store.statements import sql
 
 LIVING: Final = frozenset({ProposalState.ACCEPTED, ProposalState.ARRIVED})
@@ -39,17 +36,6 @@ _RELEASED: Final = frozenset(
         ProposalState.CANCELLED,
     }
 )
-
-
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """How the last proposal of a referral chose its windows: what the policy does again.
-
-    `first` and `last` are clinic days as FHIR writes them, empty where none was said.
-    """
-
-    policy: Policy = Policy.EARLIEST
-    first: str = ""
-    last: str = ""
 
 
 async def find(conn: Conn, tenant: UUID, proposal: UUID) -> Proposal:
@@ -102,78 +88,8 @@ async def standing(
     )
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What all windows of one offer share: whose moment it is, and the words it is shown in.
-
-    `round` counts from 1; `replaces` is the Appointment that a rebooking moves.
-    """
-
-    at: datetime
-    zone: str
-    services: Mapping[str, Service]
-    order: Tree
-    round: int
-    replaces: UUID | None = None
-
-
-async def terms(
-    conn: Conn, case: Case, *, at: datetime, zone: str, round_: int, replaces: UUID | None = None
-) -> Terms:
-    """Read what an offer to this referral is shown in."""
-    identity = Identity(rtype="ServiceRequest", rid=case.order_rid)
-    order = await resources.find(conn, case.tenant, case.placer_id, identity)
-    return Terms(
-        at=at,
-        zone=zone,
-        services=await schedules.services(conn, case.tenant),
-        order=order.tree if order else {},
-        round=round_,
-        replaces=replaces,
-    )
-
-
-async def offer(
-    conn: Conn,
-    case: Case,
-    window: Window,
-    said: Terms,
-    *,
-    expires: datetime,
-    new_id: Callable[[], UUID],
-) -> Proposal | None:
-    """Hold a window and propose it; None where another has that time."""
-    held = new_id()
-    if not await windows.hold(conn, window, case, hold=held, at=said.at, expires=expires):
-        return None
-    proposal = Proposal(
-        id=new_id(),
-        referral=case.id,
-        hold=held,
-        window=window.id,
-        practitioner=window.practitioner,
-        location=window.location,
-        start=window.start,
-        end=window.end,
-        round=said.round,
-        state=ProposalState.OPEN,
-        expires=expires,
-        made_at=said.at,
-        replaces=said.replaces,
-    )
-    service = said.services[window.schedule].words
-    shown = Offer(
-        proposal=proposal,
-        zone=said.zone,
-        service=service,
-        description=described(said.order, service),
-        order_rid=case.order_rid,
-        patient_rid=case.patient_rid,
-    )
-    await _add(conn, case, shown)
-    return proposal
-
-
-async def _add(conn: Conn, case: Case, offer: Offer) -> None:
+async def add(conn: Conn, case: Case, offer: Offer) -> None:
+    """Store a proposal whose hold stands, and its Appointment in the placer's space."""
     proposal = offer.proposal
     await conn.execute(
         sql("add_proposal"),
@@ -288,19 +204,6 @@ async def keep_response(
 async def keep_answer(conn: Conn, case: Case, proposal: Proposal, answer_rid: str) -> None:
     """Keep which answer stands for a proposal that another act settled the same way."""
     await conn.execute(sql("keep_answer"), case.tenant, proposal.id, answer_rid)
-
-
-async def wish(conn: Conn, case: Case) -> Wish:
-    """Return how the last proposal chose."""
-    kept: str = await conn.fetchval(sql("find_policy"), case.tenant, case.id)
-    return msgspec.json.decode(kept, type=Wish)
-
-
-async def keep_wish(conn: Conn, case: Case, chosen: Wish) -> None:
-    """Keep how a proposal chose, for the next round."""
-    await conn.execute(
-        sql("keep_policy"), case.tenant, case.id, msgspec.json.encode(chosen).decode()
-    )
 
 
 async def _book(conn: Conn, case: Case, proposal: Proposal, at: datetime) -> None:

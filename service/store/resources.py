@@ -225,6 +225,12 @@ async def of_patient(conn: Conn, tenant: UUID, space: UUID, patient_rid: str) ->
     return [stored(row) for row in rows]
 
 
+async def of_clinic(conn: Conn, tenant: UUID, types: Iterable[str]) -> list[Stored]:
+    """Return the living resources of some types in the clinic's own space."""
+    rows = await conn.fetch(sql("resources_of_clinic"), tenant, sorted(types))
+    return [stored(row) for row in rows]
+
+
 async def of_referral(conn: Conn, tenant: UUID, referral: UUID, rtype: str) -> list[Stored]:
     """Return the living resources of one type that belong to a referral, oldest id first."""
     rows = await conn.fetch(sql("resources_of_referral"), tenant, referral, rtype)

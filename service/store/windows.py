@@ -11,11 +11,19 @@ from asyncpg import Record
 from fhir_mappings.decide.windows import Cut, Recut, cut, recut
 from fhir_mappings.model.moment import clinic_time
 from fhir_mappings.model.referral import Case
-from fhir_mappings.model.window import Opening, Schedule, SlotStatus, Span, Window
-from fhir_mappings.problems import Code, Problem
+from fhir_mappings.model.window import (
+    Opening,
+    Schedule,
+    SlotStatus,
+    Span,
+    WantedSlot,
+    Window,
+)
+from fhir_mappings.problems import Code, Problem, Refused
 from service.store.pool import Conn
 from service.store.statements import sql
 
+_CUT: Final = "cut"
 _NEXT: Final = 3
 _AHEAD: Final = timedelta(days=731)  # no planning horizon is longer
 
@@ -28,13 +36,14 @@ async def cut_again(
     An inactive Schedule wants none. The schedule's row must be written before.
     """
     wanted = cut(schedule.availability) if schedule.active else Cut(windows=(), unreal=())
-    standing = await conn.fetch(sql("windows_of_schedule"), tenant, schedule.rid, at)
+    rows = await conn.fetch(sql("windows_of_schedule"), tenant, schedule.rid, at)
     living = await conn.fetch(sql("living_windows"), tenant, schedule.rid, at)
     change = recut(
-        [_window(row) for row in standing],
+        [_window(row) for row in rows if row["origin"] == _CUT],
         [one for one in wanted.windows if one.start > at],
         schedule,
         {row["window_id"] for row in living},
+        [_window(row) for row in rows if row["origin"] != _CUT],
     )
     await set_opening(conn, tenant, change.drop, Opening.DROPPED, at=at)
     await set_opening(conn, tenant, change.reopen, Opening.OPEN, at=at)
@@ -80,6 +89,61 @@ async def of_span(conn: Conn, tenant: UUID, span: Span, practitioner: str) -> li
     """Return the open windows of exactly this time, those of one clinician first."""
     rows = await conn.fetch(sql("windows_at"), tenant, span.start, span.end, practitioner)
     return [_window(row) for row in rows]
+
+
+async def post(conn: Conn, tenant: UUID, wanted: WantedSlot, *, at: datetime, new_id: UUID) -> bool:
+    """Open a single window; False where the clinic has no such Schedule.
+
+    Raises:
+        Refused: `schedule-overlap` where another window of the Schedule has that time.
+    """
+    posted = await conn.fetchval(
+        sql("post_window"),
+        tenant,
+        new_id,
+        wanted.schedule,
+        wanted.span.start,
+        wanted.span.end,
+        wanted.opening.value,
+        at,
+    )
+    return posted is not None
+
+
+async def lock(conn: Conn, tenant: UUID, window: UUID) -> Window:
+    """Return a window and keep others from holding it until the commit.
+
+    Raises:
+        Refused: `not-found`.
+    """
+    row = await conn.fetchrow(sql("lock_window"), tenant, window)
+    if row is None:
+        raise Refused(Problem(Code.NOT_FOUND, context="Slot"))
+    return _window(row)
+
+
+async def in_use(conn: Conn, tenant: UUID, window: UUID) -> bool:
+    """Tell whether an Appointment lives on a locked window, or is proposed for it."""
+    used: bool = await conn.fetchval(sql("window_in_use"), tenant, window)
+    return used
+
+
+async def change(conn: Conn, tenant: UUID, window: Window, *, at: datetime) -> None:
+    """Keep a window's times and opening as they are now.
+
+    Raises:
+        Refused: `schedule-overlap` where another window of the Schedule has that time.
+    """
+    await conn.execute(
+        sql("change_window"),
+        tenant,
+        window.id,
+        window.start,
+        window.end,
+        window.busy_until,
+        window.opening.value,
+        at,
+    )
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
