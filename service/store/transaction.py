@@ -8,7 +8,7 @@ its end (SECURITY F48), and a COMMIT whose answer was lost claims nothing (F47).
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 from uuid import UUID
@@ -57,7 +57,7 @@ async def transaction(
             raise
         await _to_its_end(_commit(conn))
     finally:
-        await _to_its_end(pool.release(conn))
+        await pool.release(conn)  # shielded by the pool itself
 
 
 @asynccontextmanager
@@ -74,7 +74,7 @@ async def unwalled(pool: Pool) -> AsyncGenerator[Conn]:
     except FAULTS as fault:
         raise translated(fault, closed=_gone(conn)) from fault
     finally:
-        await _to_its_end(pool.release(conn))
+        await pool.release(conn)  # shielded by the pool itself
 
 
 @asynccontextmanager
@@ -185,13 +185,16 @@ async def _to_its_end(work: Coroutine[None, None, T]) -> T:
     its shield does not hold against a plain `task.cancel()`.
     """
     task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    with anyio.CancelScope(shield=True):
-        while not task.done():
-            try:
-                await asyncio.wait({task})
-            except asyncio.CancelledError as asked:
-                cancelled = asked
-    if cancelled is not None and task.exception() is None:
-        raise cancelled
-    return task.result()
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with anyio.CancelScope(shield=True):
+            while not task.done():
+                with suppress(asyncio.CancelledError):  # the first stands for all of them
+                    await asyncio.wait({task})
+        if task.cancelled():
+            raise
+        failed = task.exception()
+        if failed is not None:
+            raise failed from None
+        raise
