@@ -1,10 +1,10 @@
 """Canonical JSON and fingerprints: when two messages say the same (PROTOCOL §4.1)."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable
-from decimal import Decimal
 from typing import Final
+
+import msgspec
 
 from fhir_mappings.model.json import Json, Tree
 
@@ -14,21 +14,12 @@ Resolve = Callable[[str], str]
 """A reference as written to what stands for its target: its fingerprint, or itself."""
 
 
-def canonical(value: Json) -> str:
-    """Write a tree with sorted members and no white space; numbers stay as they were written."""
-    match value:
-        case dict():
-            inner = ",".join(
-                f"{json.dumps(name, ensure_ascii=False)}:{canonical(value[name])}"
-                for name in sorted(value)
-            )
-            return f"{{{inner}}}"
-        case list():
-            return f"[{','.join(canonical(one) for one in value)}]"
-        case Decimal():
-            return str(value)
-        case _:
-            return json.dumps(value, ensure_ascii=False)
+_encode: Final = msgspec.json.Encoder(order="sorted", decimal_format="number").encode
+
+
+def canonical(value: Json) -> bytes:
+    """Write a tree with sorted members and no white space; decimals keep their digits."""
+    return _encode(value)
 
 
 def fingerprint(tree: Tree, resolve: Resolve) -> bytes:
@@ -38,7 +29,7 @@ def fingerprint(tree: Tree, resolve: Resolve) -> bytes:
     each reference is what `resolve` makes of it.
     """
     said: Tree = {name: value for name, value in tree.items() if name not in _LEFT_OUT}
-    return hashlib.sha256(canonical(_settled(said, resolve)).encode()).digest()
+    return hashlib.sha256(canonical(_settled(said, resolve))).digest()
 
 
 def content(fingerprints: Iterable[bytes]) -> bytes:

@@ -18,6 +18,9 @@ from fhir_mappings.model.moment import instant
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
 _SPACE: Final = " \t\r\n"
+_OWN: Final = re.compile(r'"(?:id|meta|[^"]*\\u[^"]*)"\s*:')
+"""A member that may be id or meta, at any depth or spelt with escapes: then the text is scanned."""
+_REFERENCE: Final = re.compile(r'(?<!\\)("reference"\s*:\s*)("(?:[^"\\]|\\.)*")')
 
 
 class _Member(msgspec.Struct, frozen=True, gc=False):
@@ -40,6 +43,8 @@ def splice(
         at: When this version was made.
         references: What stands there (decoded) to what shall stand there, for `reference` members.
     """
+    if not _OWN.search(text):
+        return _inserted(_referring(text, references), rid, version, at)
     cuts: list[tuple[int, int, str]] = []
     found: set[str] = set()
     for member in _members(text):
@@ -52,15 +57,10 @@ def splice(
             cuts.append((member.start, end, _meta(text[member.start : end], version, at)))
         elif member.name == "reference" and references:
             cuts.extend(_rewritten(text, member.start, references))
-    head = []
-    if "id" not in found:
-        head.append(f'"id":{json.dumps(rid)},')
-    if "meta" not in found:
-        head.append(f'"meta":{_meta("{}", version, at)},')
-    if head:
-        brace = text.index("{") + 1
-        cuts.insert(0, (brace, brace, "".join(head)))
-    return _cut(text, cuts)
+    head = "" if "id" in found else f'"id":{json.dumps(rid)},'
+    head += "" if "meta" in found else f'"meta":{_meta("{}", version, at)},'
+    brace = text.index("{") + 1
+    return _cut(text, [(brace, brace, head), *cuts])
 
 
 def authored(tree: Tree, *, rid: str, version: int, at: datetime) -> str:
@@ -74,6 +74,24 @@ def authored(tree: Tree, *, rid: str, version: int, at: datetime) -> str:
     }
     body |= {name: value for name, value in tree.items() if name not in body}
     return encode(body).decode()
+
+
+def _inserted(text: str, rid: str, version: int, at: datetime) -> str:
+    """Put id and meta first into a text that has neither: what most senders write."""
+    before, _, after = text.partition("{")
+    return f'{before}{{"id":{json.dumps(rid)},"meta":{_meta("{}", version, at)},{after}'
+
+
+def _referring(text: str, references: Mapping[str, str]) -> str:
+    """Replace the values of `reference` members; inside a string the quotes are escaped."""
+    if not references:
+        return text
+
+    def new(found: re.Match[str]) -> str:
+        there = references.get(json.loads(found[2]))
+        return found[0] if there is None else found[1] + json.dumps(there)
+
+    return _REFERENCE.sub(new, text)
 
 
 def _meta(text: str, version: int, at: datetime) -> str:

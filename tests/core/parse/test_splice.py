@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime
 
+import pytest
+
 from fhir_mappings.parse.splice import splice
 
 _AT = datetime(2026, 11, 25, 9, 12, 31, 204000, tzinfo=UTC)
@@ -49,3 +51,22 @@ def test_only_reference_members_are_rewritten() -> None:
     assert tree["subject"] == {"reference": "Patient/7", "display": "urn:uuid:1"}
     assert tree["note"][0]["text"] == 'reference: urn:uuid:1, "reference":"urn:uuid:1"'
     assert tree["focus"] == {"reference": "urn:uuid:2"}
+
+
+@pytest.mark.parametrize("head", ["", '"id":"theirs",'], ids=["inserted", "replaced"])
+def test_both_ways_of_splicing_write_the_same(head: str) -> None:
+    body = (
+        '"resourceType":"Task","focus":{"reference" :\n"urn:uuid:1"},"x\\"reference":"urn:uuid:1",'
+        '"note":[{"text":"\\"reference\\":\\"urn:uuid:1\\" and \\\\"}],'
+        '"input":[{"valueReference":{"reference":"urn:uuid:9"}}]}'
+    )
+
+    served = splice("{" + head + body, rid="r", version=3, at=_AT, references={"urn:uuid:1": "A/7"})
+
+    tree = json.loads(served)
+    assert tree["id"] == "r"
+    assert tree["meta"]["versionId"] == "3"
+    assert tree["focus"] == {"reference": "A/7"}
+    assert tree['x"reference'] == "urn:uuid:1"
+    assert tree["note"][0]["text"] == '"reference":"urn:uuid:1" and \\'
+    assert tree["input"][0]["valueReference"] == {"reference": "urn:uuid:9"}
