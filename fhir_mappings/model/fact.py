@@ -81,6 +81,8 @@ class Loose(msgspec.Struct, frozen=True, kw_only=True):
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One resource of the patient.
 
+    `key` tells it apart: its reference, and for a contained one `#` and its id; `reference` and
+    `version` are then those of its holder, and `root` its FHIRPath there, else its type.
     `said` holds the concepts and texts by element, `marks` the codes of plain elements: an
     element that is there without a code has an empty set, one that is absent no member. `dated`
     is the date that windows are tested by (for a medication its start), `noted` every date that
@@ -88,9 +90,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     `abated_undated` when it is told without a day. `loose` are its references that lead nowhere.
     """
 
+    key: str
     reference: str
     version: int
     rtype: str
+    root: str
     said: Mapping[str, tuple[Said, ...]]
     marks: Mapping[str, frozenset[str]]
     dated: Dated | None = None

@@ -24,6 +24,7 @@ from fhir_mappings.model.finding import Action
 from fhir_mappings.model.rule import Input, Rule
 from fhir_mappings.model.texts import Texts
 from fhir_mappings.parse.facts.elements import ELEMENTS, MARKS, TYPES
+from fhir_mappings.parse.pack_combinations import combination_faults
 from fhir_mappings.parse.patterns import outside_subset
 from fhir_mappings.problems import Code, Problem
 
@@ -78,6 +79,7 @@ def faults(content: Content, texts: Texts, sets: frozenset[str]) -> Iterator[Pro
         for one in (*rule.inputs, *rule.applies_when.preconditions):
             yield from _input_faults(f"{at}.inputs", one, content)
         yield from _condition_faults(at, rule)
+        yield from combination_faults(at, rule)
     yield from _failure_faults(content)
     yield from _table_faults(content, known_sets)
     yield from _pattern_faults(content, texts)

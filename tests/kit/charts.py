@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fhir_mappings.decide.screening import screen
 from fhir_mappings.model.chart import Chart, chart
+from fhir_mappings.model.finding import Screening
 from fhir_mappings.model.json import Held, Identity, encode
 from fhir_mappings.model.pack import Pack
+from fhir_mappings.parse.facts import read
 from service.content.load import load_pack
 
 DATA = Path(__file__).parents[1] / "data"
@@ -52,3 +56,38 @@ def of_bundle(bundle: Mapping[str, Any]) -> Chart:
     patient = next(one for one in resources if one["resourceType"] == "Patient")
     rest = [one for one in resources if one is not order and one is not patient]
     return a_chart(order, patient, rest)
+
+
+EXAMPLES = read_json(DATA / "clinical" / "examples.json")
+"""The worked examples: a base that gives nothing but what every order gives, and changes to it."""
+
+
+def chart_of(case: Mapping[str, Any]) -> Chart:
+    """Build the chart of a case: the base, changed; a member given as null is left out."""
+    base = EXAMPLES["base"]
+    dropped = case.get("drop", ())
+    entries = [one for one in base["entries"] if one["id"] not in dropped]
+    order = _with(base["order"], case.get("order", {}))
+    patient = _with(base["patient"], case.get("patient", {}))
+    return a_chart(order, patient, [*entries, *case.get("add", ())])
+
+
+def _with(resource: Resource, changes: Resource) -> Resource:
+    return {name: one for name, one in {**resource, **changes}.items() if one is not None}
+
+
+def screened_case(case: Mapping[str, Any], pack: Pack | None = None) -> Screening:
+    """Screen a case on its days, or those of the examples."""
+    used = pack or the_pack()
+    return screen(
+        read(chart_of(case), used),
+        used,
+        day=date.fromisoformat(case.get("day", EXAMPLES["day"])),
+        planned=date.fromisoformat(case.get("planned", EXAMPLES["planned"])),
+        variant=case.get("variant", EXAMPLES["variant"]),
+    )
+
+
+def findings(screening: Screening) -> dict[str, str]:
+    """Return the rules that fired with their actions."""
+    return {one.rule: str(one.action) for one in screening.findings}

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from fhir_mappings.decide.rules.dates import within
-from fhir_mappings.decide.rules.found import Match, absent, whole
+from fhir_mappings.decide.rules.found import Match, absent, first_element, whole
 from fhir_mappings.decide.rules.looking import ORDER, hits
 from fhir_mappings.decide.rules.people import of_person
 from fhir_mappings.decide.rules.quantities import compare, readable
@@ -80,7 +80,7 @@ def _list_missing(scene: Scene, wanted: Input, check: ListMissing) -> Iterator[M
         if any(usable(scene, one) for one in said) or _left(entry, wanted.element):
             return
     if not _denied(scene, wanted, check):
-        yield absent(f"{wanted.resource_types[0]}.{wanted.element}")
+        yield absent(f"{wanted.resource_types[0]}.{first_element(wanted)}")
 
 
 def _denied(scene: Scene, wanted: Input, check: ListMissing) -> bool:
@@ -95,7 +95,7 @@ def _denied(scene: Scene, wanted: Input, check: ListMissing) -> bool:
     return any(
         denies(scene, said, check.list)
         for entry in scene.facts.entries
-        if entry.rtype in wanted.resource_types and entry.reference not in scene.retracted
+        if entry.rtype in wanted.resource_types and entry.key not in scene.retracted
         for one in wanted.element.split("+")
         for said in entry.said.get(one, ())
     )
@@ -111,7 +111,7 @@ def _not_understood(scene: Scene, wanted: Input, check: NotUnderstood) -> Iterat
         said = tuple(scene.said(entry, wanted.element))
         left = _left(entry, wanted.element)
         if not left and not understood(scene, said, check.words_of, check.none):
-            yield whole(entry, f"{entry.rtype}.{wanted.element}", _shown(said))
+            yield whole(entry, f"{entry.root}.{first_element(wanted)}", _shown(said))
 
 
 def _left(entry: Entry, element: str) -> bool:
@@ -130,7 +130,7 @@ def _illegible(scene: Scene, wanted: Input) -> Iterator[Match]:
     for entry in _entries(scene, wanted):
         said = tuple(scene.said(entry, wanted.element))
         if not any(_legible(scene, one) for one in said):
-            yield whole(entry, f"{entry.rtype}.{wanted.element}", _shown(said))
+            yield whole(entry, f"{entry.root}.{first_element(wanted)}", _shown(said))
 
 
 def _legible(scene: Scene, said: Said) -> bool:
@@ -141,8 +141,8 @@ def _legible(scene: Scene, said: Said) -> bool:
 
 def _text_cut(scene: Scene, wanted: Input) -> Iterator[Match]:
     for entry in _entries(scene, wanted):
-        if entry.reference in scene.cut.references:
-            yield whole(entry, entry.rtype)
+        if entry.key in scene.cut.keys:
+            yield whole(entry, entry.root)
 
 
 def _unresolved(scene: Scene, wanted: Input) -> Iterator[Match]:
@@ -169,7 +169,7 @@ def _missing(scene: Scene, wanted: Input) -> Iterator[Match]:
     of_order = ORDER in wanted.resource_types
     held = scene.order if of_order else scene.facts.person
     if held is None or wanted.element not in held.marks:
-        yield absent(f"{wanted.resource_types[0]}.{wanted.element}")
+        yield absent(f"{wanted.resource_types[0]}.{first_element(wanted)}")
 
 
 def _site_unknown(scene: Scene) -> Iterator[Match]:

@@ -6,6 +6,7 @@ from fhir_mappings.decide.rules.scene import Hit
 from fhir_mappings.model.fact import Entry, Person
 from fhir_mappings.model.finding import Action, Evidence
 from fhir_mappings.model.member import Reading, State
+from fhir_mappings.model.rule import Input
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +46,11 @@ class Reported(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     place: tuple[str, str]
     entry: tuple[str, str]
+
+
+def first_element(wanted: Input) -> str:
+    """Return the element that stands for an input of several."""
+    return wanted.element.partition("+")[0]
 
 
 def absent(path: str) -> Match:

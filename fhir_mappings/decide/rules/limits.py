@@ -15,17 +15,17 @@ _MOST_BYTES_A_CHARACTER = 4
 
 
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
-    """Texts that are read in part, or not at all, and the resources that hold them."""
+    """Texts that are read in part, or not at all, and the entries that hold them."""
 
     shortened: dict[str, str]
-    references: frozenset[str]
+    keys: frozenset[str]
 
     def read(self, text: str) -> str:
         """Return what of a text is read."""
         return self.shortened.get(text, text)
 
 
-_ALL_READ = Cut(shortened={}, references=frozenset())
+_ALL_READ = Cut(shortened={}, keys=frozenset())
 
 
 def cut_of(plan: Plan, entries: Iterable[Entry]) -> Cut:
@@ -38,8 +38,8 @@ def cut_of(plan: Plan, entries: Iterable[Entry]) -> Cut:
     shortened = _shortened(
         {text for _, text in held}, limits.text_bytes, limits.referral_text_bytes
     )
-    references = frozenset(entry.reference for entry, text in held if text in shortened)
-    return Cut(shortened=shortened, references=references)
+    keys = frozenset(entry.key for entry, text in held if text in shortened)
+    return Cut(shortened=shortened, keys=keys)
 
 
 def _shortened(texts: set[str], text_bytes: int, referral_bytes: int) -> dict[str, str]:

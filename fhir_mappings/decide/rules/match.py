@@ -13,7 +13,7 @@ from fhir_mappings.decide.rules.carriers import carried, may_carry
 from fhir_mappings.decide.rules.checks import checked
 from fhir_mappings.decide.rules.conditions import holds
 from fhir_mappings.decide.rules.dates import in_window, latest, windowed
-from fhir_mappings.decide.rules.found import Match, whole
+from fhir_mappings.decide.rules.found import Match, first_element, whole
 from fhir_mappings.decide.rules.looking import OBSERVATION, counts_for, hits
 from fhir_mappings.decide.rules.people import years
 from fhir_mappings.decide.rules.quantities import measured, meets, newest
@@ -93,7 +93,7 @@ def _one_each(found: Iterable[Match]) -> tuple[Match, ...]:
 
 
 def _spot(match: Match) -> tuple[str, str]:
-    return (match.entry.reference if match.entry else "", match.path)
+    return (match.entry.key if match.entry else "", match.path)
 
 
 def _own(scene: Scene, wanted: Input, action: Action) -> Iterator[Match]:
@@ -110,21 +110,26 @@ def _own(scene: Scene, wanted: Input, action: Action) -> Iterator[Match]:
 
 def _by_presence(scene: Scene, wanted: Input, entry: Entry, action: Action) -> Iterator[Match]:
     """Match an entry as such: an input without sets looks for every entry of the type."""
-    if in_window(scene, wanted, latest(scene, entry)):
+    if _of_criticality(wanted, entry) and in_window(scene, wanted, latest(scene, entry)):
         shown = next(
             (text for said in scene.said(entry, wanted.element) for text in said.texts), ""
         )
         state = state_of(scene, entry, wanted, action, None)
-        found = whole(entry, f"{entry.rtype}.{wanted.element}", shown)
+        found = whole(entry, f"{entry.root}.{first_element(wanted)}", shown)
         yield msgspec.structs.replace(found, state=state)
 
 
 def _of_hit(scene: Scene, wanted: Input, entry: Entry, hit: Hit, action: Action) -> Match | None:
     if windowed(wanted) and not in_window(scene, wanted, latest(scene, entry, wanted, hit)):
         return None
-    if wanted.criticality and wanted.criticality not in entry.marks.get("criticality", ()):
+    if not _of_criticality(wanted, entry):
         return None
     return _match(entry, hit, state_of(scene, entry, wanted, action, hit))
+
+
+def _of_criticality(wanted: Input, entry: Entry) -> bool:
+    marks = entry.marks.get("criticality", frozenset[str]())
+    return wanted.criticality is None or wanted.criticality in marks
 
 
 def _match(entry: Entry, hit: Hit, state: State = State.CURRENT) -> Match:
@@ -148,13 +153,14 @@ def _counted(wanted: Input, found: Matches) -> Matches:
     for match in (*found.kept, *found.asked):
         if match.entry is not None:
             dated = match.entry.dated
-            days.add(dated.days.last if dated else match.entry.reference)
+            days.add(dated.days.last if dated else match.entry.key)
     return found if len(days) >= wanted.min_count else _NONE
 
 
 def _observations(scene: Scene, wanted: Input) -> Iterator[tuple[Entry, Hit]]:
     counts = counts_for(scene, wanted)
-    for entry in scene.of_type(OBSERVATION):
+    keeps = scene.content.status_filters[wanted.status].keeps
+    for entry in scene.of_type(OBSERVATION) if State.CURRENT in keeps else ():
         yield from ((entry, hit) for hit in hits(scene, wanted, entry) if hit.reading in counts)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from fhir_mappings.decide.rules.applies import why_not
-from fhir_mappings.decide.rules.found import Match, Reported, absent
+from fhir_mappings.decide.rules.found import Match, Reported, absent, first_element
 from fhir_mappings.decide.rules.match import Matches, matches
 from fhir_mappings.decide.rules.scene import Scene
 from fhir_mappings.decide.rules.weigh import give_way, reported, weighed
@@ -151,7 +151,7 @@ def _all(scene: Scene, rule: Rule, asked: list[tuple[Rule, Match]]) -> Iterator[
 def _none(scene: Scene, rule: Rule) -> Iterator[Reported]:
     if not any(_every(matches(scene, one, rule.action)) for one in rule.inputs):
         first = rule.inputs[0]
-        path = f"{first.resource_types[0]}.{first.element.partition('+')[0]}"
+        path = f"{first.resource_types[0]}.{first_element(first)}"
         yield from _reports(scene, rule, first, (absent(path),))
 
 

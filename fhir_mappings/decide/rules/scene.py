@@ -54,11 +54,11 @@ class Scene:
         self.facts = facts
         self.content: Content = plan.pack.content
         self.order = facts.order
-        self.excluded = frozenset(one.reference for one in facts.entries if self._excluded(one))
+        self.excluded = frozenset(one.key for one in facts.entries if self._excluded(one))
         self.ages = _ages(facts.person, planned)
-        self.entries = tuple(one for one in facts.entries if one.reference not in self.excluded)
+        self.entries = tuple(one for one in facts.entries if one.key not in self.excluded)
         self.retracted = frozenset(
-            one.reference for one in facts.entries if self._excluded(one, of_any_type=True)
+            one.key for one in facts.entries if self._excluded(one, of_any_type=True)
         )
         self.lists = tuple(one for one in facts.lists if not self._excluded(one))
         self._by_type: dict[str, tuple[Entry, ...]] = {}
@@ -115,10 +115,10 @@ class Scene:
 
     def _readable(self, said: Said) -> Iterator[str]:
         settles = self.plan.codes.settles
-        settled = {one.display.casefold() for one in said.codings if one.display and settles(one)}
+        settled = {_plain(one.display) for one in said.codings if one.display and settles(one)}
         displays = (one.display for one in said.codings if one.display and not settles(one))
         for text in dict.fromkeys((*said.texts, *displays)):
-            if text.casefold() not in settled:
+            if _plain(text) not in settled:
                 read = self.cut.read(text)
                 if read:
                     yield read
@@ -135,11 +135,13 @@ class Scene:
         return known
 
     def named(self, text: str, name: str) -> tuple[Named, ...]:
+        """Return what counts of a set in a text: nothing where the form keeps it local."""
+        found = self.recognised(text, name)
+        return () if found and self.plan.patterns.topical(name, text) else found
+
+    def recognised(self, text: str, name: str) -> tuple[Named, ...]:
         """Return the matches of a set's patterns in a text, its included sets' too."""
-        candidates = self.candidates(text)
-        lists = self.plan.patterns.lists_of(name) & candidates
-        if not lists or self.plan.patterns.topical(name, text):
-            return ()
+        lists = self.plan.patterns.lists_of(name) & self.candidates(text)
         return tuple(one for inner in sorted(lists) for one in self._of_list(text, inner))
 
     def candidates(self, text: str) -> frozenset[str]:
@@ -248,6 +250,11 @@ _NO_MARKS: frozenset[str] = frozenset()
 
 SHOWN = 160
 """The longest text that a reader is shown whole, in characters; of a longer one the words."""
+
+
+def _plain(text: str) -> str:
+    """Make two spellings of the same words equal."""
+    return " ".join(text.casefold().split())
 
 
 def _shown(text: str, words: str) -> str:

@@ -30,7 +30,7 @@ def _understood(scene: Scene, said: Said, sets: frozenset[str], none: ListName |
         return True
     near = scene.names(said) & sets
     return any(
-        any(scene.named(text, name) for name in near) or scene.plan.patterns.benign(text)
+        any(scene.recognised(text, name) for name in near) or scene.plan.patterns.benign(text)
         for text in scene.texts(said)
     )
 

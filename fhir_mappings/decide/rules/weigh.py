@@ -92,7 +92,8 @@ def _value(scene: Scene, match: Match) -> str:
 
 def _entry_key(reference: str, match: Match) -> tuple[str, str]:
     """Name the whole resource for its medication, code and note, and for the order."""
-    element = match.place.partition(".")[2].partition(".")[0].partition("[")[0]
+    root = match.entry.root if match.entry else ""
+    element = match.place.removeprefix(f"{root}.").partition(".")[0].partition("[")[0]
     of_order = match.entry is not None and match.entry.rtype == ORDER
     return (reference, "" if of_order or element in _ONE_PLACE else match.place)
 

@@ -26,7 +26,7 @@ def read(chart: Chart, pack: Pack) -> Facts:
     References in the trees are relative ones of the space; `#id` leads inside its resource;
     anything else that the chart does not hold leads nowhere and is told as such. Entries of
     another person are named, never read; a resource with a modifier extension or implicit rules
-    is named as unread.
+    is named as unread. Contained resources are read like neighbours.
     """
     naming = Naming(
         aliases=pack.content.system_aliases, hierarchical=frozenset(pack.content.prefix_systems)
@@ -63,15 +63,30 @@ class _Reading:
         owner, loose = whose(source)
         if owner is Whose.OTHER:
             self._others.append(reference)
-            return
-        barred = forbidden(held.tree)
-        if barred:
-            path = f"{rtype}.{barred}"
-            self._unread.append(Unread(reference=reference, version=held.version, path=path))
+        elif forbidden(held.tree):
+            self._bar(held)
         elif rtype == "List":
             self._lists.append(_empty_list(reference, held.tree, self._marks(held.tree)))
         else:
             self._entries.append(self._entry(held, source, (loose,) if loose else ()))
+            self._take_contained(held)
+
+    def _bar(self, held: Held) -> None:
+        path = f"{held.identity.rtype}.{forbidden(held.tree)}"
+        one = Unread(reference=str(held.identity), version=held.version, path=path)
+        self._unread.append(one)
+
+    def _take_contained(self, held: Held) -> None:
+        """Read what a resource contains like a neighbour: its holder is its evidence."""
+        for one in items(held.tree.get("contained")):
+            tree = members(one)
+            rtype, rid = text(tree, "resourceType"), text(tree, "id")
+            if rtype in self._pack.reads and rtype not in _NOT_ENTRIES | {"Medication"}:
+                root = f"{held.identity.rtype}.contained.where(id = '{rid}')"
+                source = self._source(held, tree=tree, rtype=rtype, root=root)
+                owner, loose = whose(source)
+                if owner is not Whose.OTHER:
+                    self._entries.append(self._entry(held, source, (loose,) if loose else ()))
 
     def facts(self) -> Facts:
         """Return what was found, with the order."""
@@ -79,42 +94,46 @@ class _Reading:
         source = self._source(chart.order)
         _, loose = whose(source)
         order = self._entry(chart.order, source, ((loose,) if loose else ()) + order_loose(source))
+        self._take_contained(chart.order)
+        for one in (chart.order, chart.patient):
+            if one and forbidden(one.tree):
+                self._bar(one)
         wished = either(chart.order.tree, "occurrence")
         return Facts(
             order=order,
             occurs=wished.days if wished else None,
             person=self._person,
-            entries=tuple(self._entries),
-            unread=tuple(self._unread) + self._barred_patient(),
+            entries=tuple(sorted(self._entries, key=lambda one: one.key)),
+            unread=tuple(self._unread),
             lists=tuple(self._lists),
             others=tuple(self._others),
         )
 
-    def _barred_patient(self) -> tuple[Unread, ...]:
-        """Name the patient too where it must not be read past; it is still screened."""
-        patient = self._chart.patient
-        barred = forbidden(patient.tree) if patient else ""
-        if patient is None or not barred:
-            return ()
-        path = f"Patient.{barred}"
-        return (Unread(reference=str(patient.identity), version=patient.version, path=path),)
-
-    def _source(self, held: Held) -> Source:
+    def _source(
+        self, held: Held, *, tree: Tree | None = None, rtype: str = "", root: str = ""
+    ) -> Source:
         return Source(
-            chart=self._chart, naming=self._naming, rtype=held.identity.rtype, tree=held.tree
+            chart=self._chart,
+            naming=self._naming,
+            rtype=rtype or held.identity.rtype,
+            tree=held.tree if tree is None else tree,
+            root=root or held.identity.rtype,
+            holder=held.tree,
         )
 
     def _marks(self, tree: Tree) -> dict[str, frozenset[str]]:
         return {one: first_codes(tree[one]) for one in self._pack.marked if one in tree}
 
     def _entry(self, held: Held, source: Source, loose: tuple[Loose, ...]) -> Entry:
-        rtype, tree = held.identity.rtype, held.tree
+        rtype, tree, reference = source.rtype, source.tree, str(held.identity)
         end, undated = abated(tree, self._born)
         taken = rtype in _MEDICATIONS
         return Entry(
-            reference=str(held.identity),
+            key=reference if tree is held.tree else f"{reference}#{text(tree, 'id')}",
+            reference=reference,
             version=held.version,
             rtype=rtype,
+            root=source.root,
             said=said(source, self._pack.reads[rtype]),
             marks=self._marks(tree),
             dated=date_of(rtype, tree, self._born),

@@ -22,7 +22,7 @@ def reasons(source: Source) -> tuple[Said, ...]:
     return tuple(
         said
         for path, held in numbered(
-            f"{source.rtype}.reasonReference", source.tree.get("reasonReference")
+            f"{source.root}.reasonReference", source.tree.get("reasonReference")
         )
         for said in _reason(source, path, held)
     )
@@ -118,7 +118,7 @@ def order_loose(source: Source) -> tuple[Loose, ...]:
     return tuple(
         source.loose(element, path, held)
         for element in ("reasonReference", "supportingInfo")
-        for path, held in numbered(f"{source.rtype}.{element}", source.tree.get(element))
+        for path, held in numbered(f"{source.root}.{element}", source.tree.get(element))
         if _meant(held) and source.follow(text(held, "reference")) is None
     )
 

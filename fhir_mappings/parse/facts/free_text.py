@@ -18,26 +18,26 @@ _ADDED: Final = frozenset({"additional", "extensions"})
 
 def notes(source: Source) -> tuple[Said, ...]:
     """Read the annotations of a resource."""
-    held = numbered(f"{source.rtype}.note", source.tree.get("note"))
+    held = numbered(f"{source.root}.note", source.tree.get("note"))
     return tuple(_spoken(path, text(one, "text")) for path, one in held if text(one, "text"))
 
 
 def notes_and_instruction(source: Source) -> tuple[Said, ...]:
     """Read the annotations, and what an order says to the patient."""
     told = text(source.tree, "patientInstruction")
-    spoken = (_spoken(f"{source.rtype}.patientInstruction", told),) if told else ()
+    spoken = (_spoken(f"{source.root}.patientInstruction", told),) if told else ()
     return notes(source) + spoken
 
 
 def reason_texts(source: Source) -> tuple[Said, ...]:
     """Read only the texts of the reasons."""
-    held = numbered(f"{source.rtype}.reasonCode", source.tree.get("reasonCode"))
+    held = numbered(f"{source.root}.reasonCode", source.tree.get("reasonCode"))
     return tuple(_spoken(f"{path}.text", told) for path, one in held for told in words(one))
 
 
 def displays(source: Source) -> tuple[Said, ...]:
     """Read the displays of the supporting information."""
-    held = numbered(f"{source.rtype}.supportingInfo", source.tree.get("supportingInfo"))
+    held = numbered(f"{source.root}.supportingInfo", source.tree.get("supportingInfo"))
     return tuple(
         _spoken(f"{path}.display", text(one, "display"))
         for path, one in held
@@ -47,7 +47,7 @@ def displays(source: Source) -> tuple[Said, ...]:
 
 def sections(source: Source) -> tuple[Said, ...]:
     """Read the narrative of a document's sections that says more than their entries do."""
-    return tuple(_sections(f"{source.rtype}.section", source.tree.get("section")))
+    return tuple(_sections(f"{source.root}.section", source.tree.get("section")))
 
 
 def _sections(path: str, held: Json) -> Iterator[Said]:

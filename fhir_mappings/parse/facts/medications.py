@@ -31,7 +31,7 @@ def loose(source: Source) -> tuple[Loose, ...]:
 
 
 def _parts(source: Source) -> Iterator[Said | Loose]:
-    path = f"{source.rtype}.medication"
+    path = f"{source.root}.medication"
     concept = source.tree.get("medicationCodeableConcept")
     if concept is not None:
         yield _said(source, concept, path, path, "")
@@ -57,7 +57,7 @@ def _referred(
         told = True
         yield part
     if display and not told:
-        place = f"{source.rtype}.medication"
+        place = f"{source.root}.medication"
         yield Said(path=path, place=place, texts=(display,))
 
 
@@ -65,7 +65,7 @@ def _inside(
     source: Source, tree: Tree, origin: str, path: str, seen: frozenset[str]
 ) -> Iterator[Said | Loose]:
     """Read a Medication's code and its ingredients."""
-    place = f"{source.rtype}.medication"
+    place = f"{source.root}.medication"
     if tree.get("code") is not None:
         yield _said(source, tree["code"], path, place, origin)
     for where, one in numbered(f"{path}.ingredient", tree.get("ingredient")):

@@ -15,8 +15,8 @@ def code(source: Source) -> tuple[Said, ...]:
     """Read the code of any resource, and with an Observation's code its value."""
     if source.rtype != "Observation":
         return concepts(source, "code")
-    parts = numbered(f"{source.rtype}.component", source.tree.get("component"))
-    own = _found(source, source.rtype, source.tree)
+    parts = numbered(f"{source.root}.component", source.tree.get("component"))
+    own = _found(source, source.root, source.tree)
     return own + tuple(one for path, held in parts for one in _found(source, path, members(held)))
 
 

@@ -11,7 +11,7 @@ def coded(source: Source) -> tuple[Said, ...]:
     """Read every coded answer."""
     return tuple(
         Said(path=path, place=path, codings=(source.naming.coding(answer["valueCoding"]),))
-        for path, answer in _answers(source.rtype, source.tree.get("item"))
+        for path, answer in _answers(source.root, source.tree.get("item"))
         if "valueCoding" in answer
     )
 
@@ -20,7 +20,7 @@ def worded(source: Source) -> tuple[Said, ...]:
     """Read every answer in words."""
     return tuple(
         Said(path=path, place=path, texts=(told,))
-        for path, answer in _answers(source.rtype, source.tree.get("item"))
+        for path, answer in _answers(source.root, source.tree.get("item"))
         if (told := text(answer, "valueString").strip())
     )
 

@@ -9,17 +9,23 @@ from fhir_mappings.parse.concepts import Naming, words
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """One resource being read, with what it may lead to."""
+    """One resource being read, with what it may lead to.
+
+    `root` is the FHIRPath of the resource, its type unless it is contained; `holder` is the
+    resource that contains it, or itself.
+    """
 
     chart: Chart
     naming: Naming
     rtype: str
     tree: Tree
+    root: str
+    holder: Tree
 
     def follow(self, reference: str) -> tuple[Tree, str] | None:
         """Return the resource a reference leads to and its own reference; "" when contained."""
         if reference.startswith("#"):
-            contained = map(members, items(self.tree.get("contained")))
+            contained = map(members, items(self.holder.get("contained")))
             wanted = reference.removeprefix("#")
             found = next((one for one in contained if text(one, "id") == wanted), None)
             return (found, "") if wanted and found is not None else None
@@ -43,7 +49,7 @@ def numbered(path: str, value: Json) -> list[tuple[str, Json]]:
 
 def concepts(source: Source, element: str) -> tuple[Said, ...]:
     """Read the CodeableConcepts at a dotted path."""
-    found: list[tuple[str, Json]] = [(source.rtype, source.tree)]
+    found: list[tuple[str, Json]] = [(source.root, source.tree)]
     for step in element.split("."):
         found = [
             inner

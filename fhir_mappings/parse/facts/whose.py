@@ -29,11 +29,11 @@ def whose(source: Source) -> tuple[Whose, Loose | None]:
     chart = source.chart
     if target and target == text(chart.order.tree, "subject", "reference"):
         known = chart.patient is not None
-        path = f"{source.rtype}.{element}"
+        path = f"{source.root}.{element}"
         return Whose.PATIENT, None if known else source.loose(element, path, reference)
     found = source.follow(target) if target else None
     if found is None:
-        return Whose.UNRESOLVED, source.loose(element, f"{source.rtype}.{element}", reference)
+        return Whose.UNRESOLVED, source.loose(element, f"{source.root}.{element}", reference)
     return (Whose.PATIENT if _same(chart, found[0]) else Whose.OTHER), None
 
 

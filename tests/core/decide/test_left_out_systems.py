@@ -1,22 +1,17 @@
 """A clinic without a licence leaves a code system out; no rule falls silent (decision 17)."""
 
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fhir_mappings.decide.pack_check import check_pack
-from fhir_mappings.decide.screening import screen
 from fhir_mappings.model.finding import Outcome
 from fhir_mappings.model.pack import Pack
-from fhir_mappings.parse.facts import read
 from service.content import load
 from service.content.packs.build import build
-from tests.kit.charts import DATA, a_chart, read_json, the_pack
+from tests.kit.charts import EXAMPLES, findings, screened_case, the_pack
 
 PACKS = Path(load.__file__).parent / "packs"
-EXAMPLES = read_json(DATA / "clinical" / "examples.json")
 SNOMED, DMD, ATC, CPT = (
     "http://snomed.info/sct",
     "https://dmd.nhs.uk",
@@ -31,27 +26,12 @@ def a_pack_without(folder: Path, *systems: str) -> Pack:
     return load.load_pack(folder)
 
 
-def found(pack: Pack, case: dict[str, Any]) -> dict[str, str]:
-    base = EXAMPLES["base"]
-    changed = {**base["order"], **case.get("order", {})}
-    order = {name: one for name, one in changed.items() if one is not None}
-    chart = a_chart(order, base["patient"], [*base["entries"], *case["add"]])
-    screening = screen(
-        read(chart, pack),
-        pack,
-        day=date.fromisoformat(EXAMPLES["day"]),
-        planned=date.fromisoformat(case.get("planned", EXAMPLES["planned"])),
-        variant=case.get("variant", EXAMPLES["variant"]),
-    )
-    return {one.rule: str(one.action) for one in screening.findings}
-
-
 def test_the_worked_examples_hold_without_the_codes_of_snomed(tmp_path: Path) -> None:
     pack = a_pack_without(tmp_path, SNOMED, DMD)
 
     assert SNOMED not in pack.codes
     for case in EXAMPLES["cases"]:
-        assert found(pack, case) == case["findings"], case["name"]
+        assert findings(screened_case(case, pack)) == case["findings"], case["name"]
 
 
 @pytest.mark.parametrize(
@@ -79,8 +59,8 @@ def test_a_code_of_a_left_out_system_is_read_by_its_display_and_never_passed(
     spoken = {"text": display, "coding": [{**coding, "display": display}]}
     named = {**bare, "contained": [{**bare["contained"][0], "code": spoken}]}
 
-    unread = found(pack, {"add": [bare]})
-    read_ = found(pack, {"add": [named]})
+    unread = findings(screened_case({"add": [bare]}, pack))
+    read_ = findings(screened_case({"add": [named]}, pack))
 
     assert unread.keys() - case["findings"].keys()
     assert Outcome.REVIEW in unread.values()

@@ -1,4 +1,4 @@
-"""The worked examples of the clinical content, and what must never be clear."""
+"""The worked examples of the clinical content, a case for each member, and what is never clear."""
 
 from datetime import date
 from typing import Any
@@ -6,33 +6,26 @@ from typing import Any
 import pytest
 
 from fhir_mappings.decide.screening import screen
-from fhir_mappings.model.finding import Screening
 from fhir_mappings.parse.facts import read
-from tests.kit.charts import DATA, a_chart, of_bundle, read_json, the_pack
+from tests.kit.charts import (
+    DATA,
+    EXAMPLES,
+    findings,
+    of_bundle,
+    read_json,
+    screened_case,
+    the_pack,
+)
 
-EXAMPLES = read_json(DATA / "clinical" / "examples.json")
-
-
-def screened(case: dict[str, Any]) -> Screening:
-    base = EXAMPLES["base"]
-    changes = case.get("order", {})
-    order = {name: one for name, one in {**base["order"], **changes}.items() if one is not None}
-    chart = a_chart(order, base["patient"], [*base["entries"], *case["add"]])
-    return screen(
-        read(chart, the_pack()),
-        the_pack(),
-        day=date.fromisoformat(EXAMPLES["day"]),
-        planned=date.fromisoformat(case.get("planned", EXAMPLES["planned"])),
-        variant=case.get("variant", EXAMPLES["variant"]),
-    )
+MEMBERS = read_json(DATA / "clinical" / "members.json")
+CASES = [*EXAMPLES["cases"], *MEMBERS["cases"]]
 
 
-@pytest.mark.parametrize("case", EXAMPLES["cases"], ids=lambda case: case["name"])
-def test_a_worked_example_gives_exactly_its_findings(case: dict[str, Any]) -> None:
-    screening = screened(case)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_a_case_gives_exactly_its_findings(case: dict[str, Any]) -> None:
+    screening = screened_case(case)
 
-    found = {one.rule: str(one.action) for one in screening.findings}
-    assert found == case["findings"]
+    assert findings(screening) == case["findings"]
     assert screening.outcome == case["outcome"]
     for one in screening.findings:
         references = {evidence.reference for evidence in one.evidence}
@@ -50,3 +43,9 @@ def test_a_referral_of_the_protocol_has_its_outcome(name: str, outcome: str) -> 
     screening = screen(facts, the_pack(), day=date(2026, 11, 23), planned=None, variant=None)
 
     assert screening.outcome == outcome
+
+
+def test_every_rule_with_an_example_is_named_by_the_pack() -> None:
+    named = {rule for case in CASES for rule in case["findings"]}
+
+    assert named <= {rule.id for rule in the_pack().content.rules}

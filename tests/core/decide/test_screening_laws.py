@@ -13,10 +13,11 @@ from fhir_mappings.decide.screening import Ruling, explain, screen
 from fhir_mappings.model.finding import FindingKind, Outcome, Screening
 from fhir_mappings.parse.facts import read
 from fhir_mappings.problems import Code, Refused
-from tests.kit.charts import DATA, a_chart, read_json, the_pack
+from tests.kit.charts import DATA, EXAMPLES, a_chart, read_json, the_pack
 
-EXAMPLES = read_json(DATA / "clinical" / "examples.json")
-ADDED = [one for case in EXAMPLES["cases"] for one in case["add"]]
+MEMBERS = read_json(DATA / "clinical" / "members.json")
+CASES = [*EXAMPLES["cases"], *MEMBERS["cases"]]
+ADDED = [one for case in CASES for one in case["add"]]
 DANGER = next(case for case in EXAMPLES["cases"] if case["name"].startswith("1 "))["add"][0]
 DAY, PLANNED = date(2026, 11, 23), date(2026, 12, 1)
 
