@@ -134,7 +134,7 @@ def _routes(rtype: str, row: Row) -> list[Route]:
     one, kind = f"{BASE_PATH}/{rtype}/{{rid}}", f"{BASE_PATH}/{rtype}"
     routes: list[Route] = []
     if Interaction.READ in offered:
-        routes.append(Route("GET", one, slots.read if rtype == "Slot" else partial(read, rtype)))
+        routes.append(Route("GET", one, partial(read, rtype)))
     if Interaction.VREAD in offered:
         routes.append(Route("GET", f"{one}/_history/{{vid}}", partial(vread, rtype)))
     if Interaction.CREATE in offered:
@@ -151,7 +151,11 @@ def _routes(rtype: str, row: Row) -> list[Route]:
 
 
 ROUTES: Final = (
-    *(route for rtype, row in SERVED.items() for route in _routes(rtype, row)),
+    *(
+        route
+        for rtype, row in SERVED.items()
+        for route in (slots.ROUTES if rtype == "Slot" else _routes(rtype, row))
+    ),
     Route("GET", f"{BASE_PATH}/{{rtype}}/{{rid}}", read_unserved),
     Route("GET", f"{BASE_PATH}/{{rtype}}", unserved),
     Route("POST", f"{BASE_PATH}/{{rtype}}", unserved),

@@ -9,11 +9,16 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+import msgspec
+
 from fhir_mappings.model.caller import Caller
 from fhir_mappings.model.json import text
 from fhir_mappings.parse.bundle import Entry, Method
+from fhir_mappings.parse.clinic import TYPES as CLINIC_TYPES
 from fhir_mappings.problems import Code, Problem, Refused, refuse_any
+from fhir_mappings.render.outcome import notice, outcome
 from service.deps import Deps
+from service.flows.open_windows import OpenWindows, open_windows
 from service.flows.record_visit import RecordVisit, record_visit
 from service.flows.store_resources import StoreResources, store_resources
 from service.http.exchange import Answer, Ask
@@ -29,6 +34,7 @@ class Meaning(StrEnum):
     PLAIN = "plain"
     REFERRAL = "referral"
     VISIT = "visit"
+    CLINIC = "clinic"
     ORDER_ENDED = "order-ended"
     TASK_BROUGHT = "task-brought"
     TASK_CHANGED = "task-changed"
@@ -77,6 +83,8 @@ async def transaction(deps: Deps, ask: Ask, entries: Sequence[Entry]) -> list[Ke
             return await referrals.receive(deps, ask, entries)
         case Meaning.VISIT:
             return await _visit(deps, ask, entries)
+        case Meaning.CLINIC:
+            return await _clinic(deps, ask, entries)
         case alone_:
             return await _ALONE[alone_](deps, ask, entries[0])
 
@@ -120,6 +128,21 @@ async def _visit(deps: Deps, ask: Ask, entries: Sequence[Entry]) -> list[Kept]:
     ]
 
 
+async def _clinic(deps: Deps, ask: Ask, entries: Sequence[Entry]) -> list[Kept]:
+    """Change the clinic's own; bookings that no longer fit are told with the first entry."""
+    opened = await open_windows(deps, ask.caller, OpenWindows(entries=tuple(entries)))
+    listed = [
+        notice(
+            "window", f"Slot/{one.id} no longer fits and has an Appointment.", severity="warning"
+        )
+        for one in opened.listed
+    ]
+    kept = [of_stored(one.status, one.stored) for one in opened.done if one.stored]
+    if listed and kept:
+        kept[0] = msgspec.structs.replace(kept[0], outcome=outcome(listed))
+    return kept
+
+
 def _meaning(caller: Caller, entries: Sequence[Entry]) -> Meaning:
     """Say what entries mean together.
 
@@ -146,7 +169,8 @@ def _out_of_place(entries: Sequence[Entry], meaning: Meaning) -> Iterator[Proble
     for one in entries:
         unread = one.rtype not in SERVED and meaning is not Meaning.REFERRAL
         unmet = bool(one.condition) and meaning in _ALONE
-        if unread or unmet or meaning is Meaning.TASK_BROUGHT:
+        single = one.rtype == "Slot"  # a window is changed by itself, at its own address
+        if unread or unmet or single or meaning is Meaning.TASK_BROUGHT:
             yield Problem(Code.NOT_SUPPORTED, one.at, one.rtype)
 
 
@@ -162,6 +186,8 @@ def _offered(caller: Caller, entry: Entry) -> bool:
 def _of(caller: Caller, entry: Entry) -> Meaning:
     if entry.rtype in VISITS and caller.is_staff:
         return Meaning.VISIT
+    if entry.rtype in CLINIC_TYPES and caller.is_staff:
+        return Meaning.CLINIC
     own = _OWN.get(entry.rtype)
     return own(entry) if own else Meaning.PLAIN
 

@@ -112,7 +112,8 @@ RECORDED: Final = ("Procedure", "MedicationAdministration")
 
 SERVED: Final[Mapping[str, Row]] = MappingProxyType(
     {
-        **dict.fromkeys(PEOPLE_AND_PLACES, _row("rhscux")),
+        **dict.fromkeys(PEOPLE_AND_PLACES, _row("rhscux", "cu")),
+        "Patient": _row("rhscux"),
         **dict.fromkeys(CLINICAL, _row("rhscuxd")),
         **dict.fromkeys(RECORDED, _row("rhscuxd", "c")),
         "ServiceRequest": _row("rhscux"),
@@ -120,9 +121,12 @@ SERVED: Final[Mapping[str, Row]] = MappingProxyType(
         "Appointment": _row("rhsup", "up", versioned_update=True),
         "AppointmentResponse": _row("rhsc", "c"),
         "DetectedIssue": _row("rhs"),
-        **dict.fromkeys(("HealthcareService", "Schedule"), _row("rs")),
+        **dict.fromkeys(("HealthcareService", "Schedule"), _row("rs", "cu")),
         # its status is worked out at each read: no version, so no vread and no history
-        "Slot": Row(placer=_READ_AND_SEARCH, staff=_READ_AND_SEARCH),
+        "Slot": Row(
+            placer=_READ_AND_SEARCH,
+            staff=_READ_AND_SEARCH | {_I.CREATE, _I.UPDATE, _I.DELETE},
+        ),
         "Provenance": _row("rs"),
     }
 )
