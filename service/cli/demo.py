@@ -6,6 +6,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
+import msgspec
 import typer
 
 from fhir_mappings.model.json import encode
@@ -113,13 +114,13 @@ def leave_to_try(stands: Scene, folder: Path) -> Path:
             "family": f"Muster-Try-{number}",
         }
         bundle = payload(name, cast.now().date(), values)
-        (tried / f"{name}.json").write_bytes(encode(bundle))
+        (tried / f"{name}.json").write_bytes(msgspec.json.format(encode(bundle), indent=1))
     visit = payload(
         "visit",
         cast.now().date(),
         {"practitioner": cast.practitioner, "location": cast.location},
     )
-    (tried / "visit.json").write_bytes(encode(visit))
+    (tried / "visit.json").write_bytes(msgspec.json.format(encode(visit), indent=1))
     environment = folder / "env"
     keep_secret(
         environment,
