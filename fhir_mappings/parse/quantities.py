@@ -13,6 +13,8 @@ from fhir_mappings.model.when import Dated, Days, later
 from fhir_mappings.parse.concepts import Naming, words
 
 _MONTHS: Final = 12
+_MAGNITUDE: Final = 15
+"""The power of ten up to which a number is one that somebody measured."""
 
 _DAYS_OF: Final[Mapping[str, Decimal]] = MappingProxyType(
     {
@@ -33,10 +35,14 @@ _SPELLED: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def number(value: Json) -> Decimal | None:
-    """Return a JSON number as a decimal, None for anything else (a boolean is no number)."""
-    if isinstance(value, Decimal):
-        return value
-    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else None
+    """Return a JSON number as a decimal, None for anything else.
+
+    A boolean is no number, nor is what nobody measures: not finite, or of absurd magnitude.
+    """
+    if isinstance(value, bool) or not isinstance(value, Decimal | int):
+        return None
+    held = Decimal(value)
+    return held if held.is_finite() and held.adjusted() <= _MAGNITUDE else None
 
 
 def time_unit(quantity: Json) -> str:
@@ -73,15 +79,16 @@ def _grown(born: date, amount: int, unit: str) -> date:
     months = born.year * _MONTHS + born.month - 1 + amount * (_MONTHS if unit == "a" else 1)
     try:
         return date(months // _MONTHS, months % _MONTHS + 1, born.day)
-    except ValueError:  # 29 February, or a year beyond the calendar: the first day after it
+    except (ValueError, OverflowError):  # 29 February, or beyond the calendar
         return _first_after(months)
 
 
 def _first_after(months: int) -> date:
+    """Return the first day of the month after, or the end of the calendar on that side."""
     try:
         return date((months + 1) // _MONTHS, (months + 1) % _MONTHS + 1, 1)
-    except ValueError:
-        return date.max
+    except (ValueError, OverflowError):
+        return date.max if months > 0 else date.min
 
 
 def value_of(tree: Tree, path: str, naming: Naming) -> Value | None:

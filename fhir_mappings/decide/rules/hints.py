@@ -6,6 +6,7 @@ by a breaker. Source: rules.md of the content pack, Codes and text; its list `re
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -13,7 +14,6 @@ from fhir_mappings.decide.rules.stems import folded
 from fhir_mappings.model.member import Reading
 from fhir_mappings.model.texts import HintRow, HintWords
 
-_TOKEN: Final = re.compile(r"\S+")
 _RUN: Final = re.compile(r"\w+")
 
 
@@ -34,26 +34,36 @@ class Hints:
         """Read how the text speaks of what stands at each of the places in it."""
         lists = self._sieve.lists(text)
         rows = [row for row in self._rows if row.before in lists or row.after in lists]
+        if not rows:
+            yield from (Reading.POSITIVE for _ in spans)
+            return
+        sentences, clauses = _Ends(self._sentence, text), _Ends(self._clause, text)
+        known: dict[tuple[str, str, str], Reading] = {}
         for start, end in spans:
-            yield self._reading(rows, text, start, end) if rows else Reading.POSITIVE
+            opened, closed = sentences.around(start, end)
+            near, until = clauses.around(start, end)
+            key = (
+                self._tail(text[max(opened, near) : start]),
+                self._tail(text[opened:start]),
+                self._head(text[end : min(closed, until)]),
+            )
+            if key not in known:
+                known[key] = self._reading(rows, *key)
+            yield known[key]
 
-    def _reading(self, rows: list[HintRow], text: str, start: int, end: int) -> Reading:
-        opened = _last_end(self._sentence, text, start)
-        closed = _next_start(self._sentence, text, end)
-        near = text[max(opened, _last_end(self._clause, text, start)) : start]
-        after = text[end : min(closed, _next_start(self._clause, text, end))]
-        before = {"comma": self._tail(near), "sentence": self._tail(text[opened:start])}
-        after = self._head(after)
+    def _reading(self, rows: list[HintRow], near: str, before: str, after: str) -> Reading:
+        lists = self._sieve.lists(f"{before} {after}")
         for row in rows:
-            if self._says(row, before[row.reach], after):
-                negated = row.unless is not None and self._before(row.unless, before[row.reach])
+            words = near if row.reach == "comma" else before
+            if self._says(row, lists, words, after):
+                negated = row.unless is not None and self._before(row.unless, words)
                 return row.otherwise if negated and row.otherwise else row.reading
         return Reading.POSITIVE
 
-    def _says(self, row: HintRow, before: str, after: str) -> bool:
-        if row.before is not None and self._before(row.before, before):
+    def _says(self, row: HintRow, lists: frozenset[str], before: str, after: str) -> bool:
+        if row.before is not None and row.before in lists and self._before(row.before, before):
             return True
-        return row.after is not None and self._after(row.after, after)
+        return row.after is not None and row.after in lists and self._after(row.after, after)
 
     def _before(self, name: str, words: str) -> bool:
         """Look for the list's words before the match, none of its breakers between."""
@@ -71,12 +81,30 @@ class Hints:
         )
 
     def _tail(self, words: str) -> str:
-        tokens = list(_TOKEN.finditer(words))
-        return words[tokens[-self._window].start() :] if len(tokens) > self._window else words
+        """Return the last words, as many as the window has."""
+        parts = words.rsplit(None, self._window)
+        return words[len(parts[0]) :] if len(parts) > self._window else words
 
     def _head(self, words: str) -> str:
-        tokens = list(_TOKEN.finditer(words))
-        return words[: tokens[self._window - 1].end()] if len(tokens) > self._window else words
+        """Return the first words, as many as the window has."""
+        parts = words.split(None, self._window)
+        return words[: -len(parts[-1])] if len(parts) > self._window else words
+
+
+class _Ends:
+    """Where sentences or clauses of a text end."""
+
+    def __init__(self, pattern: re.Pattern[str], text: str) -> None:
+        found = [one.span() for one in pattern.finditer(text)]
+        self._starts = [start for start, _ in found]
+        self._ends = [end for _, end in found]
+        self._length = len(text)
+
+    def around(self, start: int, end: int) -> tuple[int, int]:
+        """Return where the part that holds these places begins and ends."""
+        before, after = bisect_right(self._ends, start), bisect_left(self._starts, end)
+        opened = self._ends[before - 1] if before else 0
+        return opened, self._starts[after] if after < len(self._starts) else self._length
 
 
 class _Sieve:
@@ -97,18 +125,6 @@ class _Sieve:
         words = set(_RUN.findall(folded(text))) & self._by_word.keys()
         signs = {name for name, hint in self._signs if hint in text}
         return frozenset(signs.union(*(self._by_word[one] for one in words)))
-
-
-def _last_end(pattern: re.Pattern[str], text: str, start: int) -> int:
-    last = 0
-    for found in pattern.finditer(text, 0, start):
-        last = found.end()
-    return last
-
-
-def _next_start(pattern: re.Pattern[str], text: str, end: int) -> int:
-    found = pattern.search(text, end)
-    return found.start() if found else len(text)
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern[str]:
