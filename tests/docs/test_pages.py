@@ -1,6 +1,7 @@
 """Every command of the README and the guides is run, and prints what the page says it prints."""
 
 import re
+import shutil
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ GUIDES = ROOT / "docs" / "guides"
 PAGES = [README, *sorted(GUIDES.glob("*.md"))]
 
 pytestmark = pytest.mark.timeout(240)
+needs_curl = pytest.mark.skipif(
+    shutil.which("curl") is None, reason="the pages' commands use curl: apt-get install curl"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ def dev(postgres: Running, tmp_path_factory: pytest.TempPathFactory) -> Generato
         yield Dev(folder=folder, printed=process.log.read_text(encoding="utf-8"))
 
 
+@needs_curl
 def test_the_first_referral_by_hand_goes_all_the_way(dev: Dev) -> None:
     page = GUIDES / "first-referral.md"
 
@@ -48,6 +53,7 @@ def test_the_first_referral_by_hand_goes_all_the_way(dev: Dev) -> None:
     assert [one.printed for one, seen in followed if not alike(one.printed or seen, seen)] == []
 
 
+@needs_curl
 def test_a_clinic_is_set_up_and_run_as_the_guide_says(database: Database, tmp_path: Path) -> None:
     door, ops = free_port(), free_port()
     environment = child_environment(
@@ -63,6 +69,7 @@ def test_a_clinic_is_set_up_and_run_as_the_guide_says(database: Database, tmp_pa
     assert [one.printed for one, seen in followed if not alike(one.printed or seen, seen)] == []
 
 
+@needs_curl
 def test_the_readmes_commands_do_what_it_says(dev: Dev) -> None:
     followed = follow(
         README, places={"build/demo": str(dev.folder)}, environment=child_environment()
