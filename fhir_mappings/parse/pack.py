@@ -14,13 +14,14 @@ import msgspec
 from fhir_mappings.model.check import Missing
 from fhir_mappings.model.condition import OtherRegion
 from fhir_mappings.model.content import Content
-from fhir_mappings.model.pack import Listed, Pack
+from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.rule import Input, Rule
 from fhir_mappings.model.texts import HintRow, HintWords, PatternList, Texts, TopicalForms
 from fhir_mappings.parse.concepts import Naming
 from fhir_mappings.parse.facts.elements import SAYING
 from fhir_mappings.parse.pack_faults import conditions_of, faults, inputs_of
 from fhir_mappings.parse.thresholds import spoken_only
+from fhir_mappings.parse.value_sets import ValueSet, codes_of, set_of
 from fhir_mappings.problems import Code, Problem, Refused, refuse_any
 
 RULES: Final = "rules.json"
@@ -39,21 +40,6 @@ class _Library(msgspec.Struct, frozen=True, tag_field="resourceType", tag="Libra
     id: str
     version: str
     content: tuple[_Attachment, ...]
-
-
-class _Contains(msgspec.Struct, frozen=True, gc=False):
-    system: str
-    code: str
-    display: str = ""
-
-
-class _Expansion(msgspec.Struct, frozen=True):
-    contains: tuple[_Contains, ...] = ()
-
-
-class _ValueSet(msgspec.Struct, frozen=True, tag_field="resourceType", tag="ValueSet"):
-    id: str
-    expansion: _Expansion
 
 
 class _Object(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -91,7 +77,7 @@ def read_pack(files: Mapping[str, bytes], *, digest: str) -> Pack:
     content, raw_rules = _content(held.get(RULES, b""))
     texts = _texts(held.get(TEXTS, b""))
     naming = Naming(aliases=content.system_aliases, hierarchical=frozenset(content.prefix_systems))
-    codes = _codes(sets, content.includes, naming)
+    codes = codes_of(sets, content.includes, naming)
     refuse_any(faults(content, texts, frozenset(_set_names(sets, texts))))
     return Pack(
         name=library.id,
@@ -106,18 +92,18 @@ def read_pack(files: Mapping[str, bytes], *, digest: str) -> Pack:
     )
 
 
-def _resources(files: Mapping[str, bytes]) -> tuple[_Library, tuple[_ValueSet, ...]]:
-    decoder = msgspec.json.Decoder(_Library | _ValueSet)
+def _resources(files: Mapping[str, bytes]) -> tuple[_Library, tuple[ValueSet, ...]]:
+    decoder = msgspec.json.Decoder(_Library | ValueSet)
     found = [_decoded(decoder, name, files[name]) for name in sorted(files)]
     libraries = [one for one in found if isinstance(one, _Library)]
     if len(libraries) != 1:
         raise Refused(Problem(Code.PACK, "Library", "exactly one Library"))
-    return libraries[0], tuple(one for one in found if isinstance(one, _ValueSet))
+    return libraries[0], tuple(one for one in found if isinstance(one, ValueSet))
 
 
 def _decoded(
-    decoder: msgspec.json.Decoder[_Library | _ValueSet], name: str, data: bytes
-) -> _Library | _ValueSet:
+    decoder: msgspec.json.Decoder[_Library | ValueSet], name: str, data: bytes
+) -> _Library | ValueSet:
     try:
         return decoder.decode(data)
     except msgspec.DecodeError as reason:
@@ -203,67 +189,9 @@ def _lists(held: Mapping[str, tuple[str, ...] | str]) -> dict[str, tuple[str, ..
     return {name: one for name, one in held.items() if isinstance(one, tuple)}
 
 
-def _set_names(sets: tuple[_ValueSet, ...], texts: Texts) -> Iterator[str]:
-    yield from (_set_of(one) for one in sets)
+def _set_names(sets: tuple[ValueSet, ...], texts: Texts) -> Iterator[str]:
+    yield from (set_of(one) for one in sets)
     yield from texts.patterns
-
-
-def _set_of(one: _ValueSet) -> str:
-    return one.id.partition(".")[0]
-
-
-def _codes(
-    sets: tuple[_ValueSet, ...], includes: Mapping[str, tuple[str, ...]], naming: Naming
-) -> dict[str, dict[str, Listed]]:
-    """Index every code by system; a set's codes are those of every union that holds it too."""
-    unions = _unions(includes)
-    gathered: dict[str, dict[str, tuple[frozenset[str], str]]] = {}
-    systems: dict[str, str] = {}
-    for one in sets:
-        name = _set_of(one)
-        own = frozenset({name}) | unions.get(name, frozenset())
-        for held in one.expansion.contains:
-            system = systems.setdefault(held.system, naming.system(held.system))
-            listed = gathered.setdefault(system, {})
-            code = naming.code(system, held.code)
-            before = listed.get(code)
-            listed[code] = (own, held.display) if before is None else (before[0] | own, before[1])
-    return _interned(gathered)
-
-
-def _interned(
-    gathered: Mapping[str, Mapping[str, tuple[frozenset[str], str]]],
-) -> dict[str, dict[str, Listed]]:
-    """Share equal sets of names: tens of thousands of codes have a few hundred of them."""
-    shared: dict[frozenset[str], frozenset[str]] = {}
-    return {
-        system: {
-            code: Listed(shared.setdefault(sets, sets), display)
-            for code, (sets, display) in listed.items()
-        }
-        for system, listed in gathered.items()
-    }
-
-
-def _unions(includes: Mapping[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
-    """Return for each set the unions that hold it, at any depth."""
-    holders: dict[str, set[str]] = {}
-    for union, inside in includes.items():
-        for one in _closed(inside, includes):
-            holders.setdefault(one, set()).add(union)
-    return {one: frozenset(unions) for one, unions in holders.items()}
-
-
-def _closed(inside: tuple[str, ...], includes: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
-    """Return the sets inside, and those inside them; a circle ends where it began."""
-    found: set[str] = set()
-    open_ = list(inside)
-    while open_:
-        one = open_.pop()
-        if one not in found:
-            found.add(one)
-            open_.extend(includes.get(one, ()))
-    return frozenset(found)
 
 
 def _reads(content: Content) -> dict[str, tuple[str, ...]]:
