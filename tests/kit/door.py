@@ -95,5 +95,5 @@ async def _operator(world: ClinicWorld) -> UUID:
 async def _token(
     world: ClinicWorld, *, placer: UUID | None = None, person: UUID | None = None
 ) -> str:
-    command = IssueToken(placer=placer, person=person, days=1)
+    command = IssueToken(placer=placer, person=person, days=30)
     return (await issue_token(world.owner, world.service, command)).token
