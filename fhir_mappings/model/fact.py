@@ -106,7 +106,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unread(msgspec.Struct, frozen=True, kw_only=True):
-    """A resource that must not be read as it stands, and the element that forbids it."""
+    """A resource that must not be read as it stands, and the element that forbids it.
+
+    That is a modifier extension, implicit rules, or a subject who is another person.
+    """
 
     reference: str
     version: int
@@ -153,9 +156,9 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one screening reads.
 
-    `occurs` are the days the order wishes for. `others` are the references of entries of another
-    person: they are not among `entries` and nothing reads them. `entries` are sorted by
-    reference, so the order in which they came changes nothing.
+    `occurs` are the days the order wishes for. `unread` are not among `entries`: nothing reads
+    them, and nothing passes over them in silence. `entries` are sorted by their keys, so the
+    order in which they came changes nothing.
     """
 
     order: Entry
@@ -164,4 +167,3 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     unread: tuple[Unread, ...]
     lists: tuple[EmptyList, ...]
-    others: tuple[str, ...]

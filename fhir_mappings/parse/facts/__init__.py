@@ -25,8 +25,8 @@ def read(chart: Chart, pack: Pack) -> Facts:
 
     References in the trees are relative ones of the space; `#id` leads inside its resource;
     anything else that the chart does not hold leads nowhere and is told as such. Entries of
-    another person are named, never read; a resource with a modifier extension or implicit rules
-    is named as unread. Contained resources are read like neighbours.
+    another person, and resources with a modifier extension or implicit rules, are named as
+    unread (decisions 21 and 22). Contained resources are read like neighbours.
     """
     naming = Naming(
         aliases=pack.content.system_aliases, hierarchical=frozenset(pack.content.prefix_systems)
@@ -45,7 +45,6 @@ class _Reading:
         self._entries: list[Entry] = []
         self._unread: list[Unread] = []
         self._lists: list[EmptyList] = []
-        self._others: list[str] = []
         patient = chart.patient
         self._person: Person | None = (
             person(patient, self._marks(patient.tree)) if patient else None
@@ -55,24 +54,29 @@ class _Reading:
 
     def take(self, held: Held) -> None:
         """Read one resource, or say why not."""
-        rtype, reference = held.identity.rtype, str(held.identity)
-        known = rtype in self._pack.reads and rtype not in _NOT_ENTRIES
-        if not known and rtype != "List":
+        rtype = held.identity.rtype
+        holds = bool(held.tree.get("contained"))
+        if rtype in _NOT_ENTRIES or not (holds or rtype == "List" or rtype in self._pack.reads):
             return
         source = self._source(held)
         owner, loose = whose(source)
         if owner is Whose.OTHER:
-            self._others.append(reference)
+            self._bar(held, "subject" if "subject" in held.tree else "patient")
         elif forbidden(held.tree):
-            self._bar(held)
-        elif rtype == "List":
-            self._lists.append(_empty_list(reference, held.tree, self._marks(held.tree)))
+            self._bar(held, forbidden(held.tree))
         else:
-            self._entries.append(self._entry(held, source, (loose,) if loose else ()))
+            self._keep(held, source, (loose,) if loose else ())
             self._take_contained(held)
 
-    def _bar(self, held: Held) -> None:
-        path = f"{held.identity.rtype}.{forbidden(held.tree)}"
+    def _keep(self, held: Held, source: Source, loose: tuple[Loose, ...]) -> None:
+        if source.rtype == "List":
+            reference = str(held.identity)
+            self._lists.append(_empty_list(reference, held.tree, self._marks(held.tree)))
+        elif source.rtype in self._pack.reads:
+            self._entries.append(self._entry(held, source, loose))
+
+    def _bar(self, held: Held, element: str) -> None:
+        path = f"{held.identity.rtype}.{element}"
         one = Unread(reference=str(held.identity), version=held.version, path=path)
         self._unread.append(one)
 
@@ -97,7 +101,7 @@ class _Reading:
         self._take_contained(chart.order)
         for one in (chart.order, chart.patient):
             if one and forbidden(one.tree):
-                self._bar(one)
+                self._bar(one, forbidden(one.tree))
         wished = either(chart.order.tree, "occurrence")
         return Facts(
             order=order,
@@ -106,7 +110,6 @@ class _Reading:
             entries=tuple(sorted(self._entries, key=lambda one: one.key)),
             unread=tuple(self._unread),
             lists=tuple(self._lists),
-            others=tuple(self._others),
         )
 
     def _source(

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 import pytest
 
 from fhir_mappings.decide.pack_check import check_pack
+from fhir_mappings.decide.rules.plan import plan_of
 from fhir_mappings.decide.rules.text import compiled
 from fhir_mappings.parse.pack import read_pack
 from fhir_mappings.parse.patterns import outside_subset
@@ -271,3 +272,21 @@ def test_every_pattern_compiles() -> None:
     found = [pattern for one in lists for pattern in compiled(one)]
 
     assert len(found) == sum(len(one.ignore_case) + len(one.case_sensitive) for one in lists)
+
+
+def test_no_pattern_matches_a_text_in_which_none_of_its_stems_stands() -> None:
+    """The pack promises that stems change no result: tried on displays of codes."""
+    pack = the_pack()
+    displays = sorted({one.display for held in pack.codes.values() for one in held.values()})
+    patterns = plan_of(pack).patterns
+    lists = {name: compiled(one) for name, one in pack.texts.patterns.items()}
+
+    missed = [
+        (name, text)
+        for text in displays[::40]
+        for name in lists.keys() - patterns.candidates(text)
+        if any(one.search(text) for one in lists[name])
+    ]
+
+    assert missed == []
+    assert len(displays[::40]) > 500
