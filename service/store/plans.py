@@ -4,6 +4,7 @@ What it rests on (`Standing`) was read under the locks of its conditions and ids
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -70,7 +71,8 @@ def plan(
 
     Raises:
         Refused: `reserved` where an id is one that the clinic made; `stale`, `version-form`;
-            `condition-multiple`, `condition-none`, `reference-not-found`, `id-differs`.
+            `condition-multiple`, `condition-none`, `reference-not-found`, `id-differs`,
+            `duplicate-identity`.
     """
     chosen = _identities(entries, standing, new_ids)
     single = {key: met[0].identity for key, met in standing.matches.items() if len(met) == 1}
@@ -112,8 +114,21 @@ def _identities(
             problems.append(Problem(Code.CONDITION_MULTIPLE, entry.at))
         found[entry.place] = _identity(entry, met, new_ids)
         problems += _refusals(entry, met, _standing_at(entry, found[entry.place], standing))
-    refuse_any(problems)
+    refuse_any([*problems, *_twice(entries, found)])
     return found
+
+
+def _twice(entries: Sequence[Entry], chosen: Mapping[int, Identity]) -> Iterator[Problem]:
+    """Find entries that would be one resource: by its id, or by a condition that made no match.
+
+    Source: FHIR R4 http.html#transaction: identities must not overlap.
+    """
+    of_identity = Counter(chosen.values())
+    of_condition = Counter((one.rtype, one.condition) for one in entries if one.condition)
+    for entry in entries:
+        asked = of_condition[entry.rtype, entry.condition] if entry.condition else 0
+        if of_identity[chosen[entry.place]] > 1 or asked > 1:
+            yield Problem(Code.DUPLICATE_IDENTITY, f"Bundle.entry[{entry.place}]")
 
 
 def named(entry: Entry) -> Identity | None:

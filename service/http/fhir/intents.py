@@ -47,8 +47,8 @@ INTERACTION: Final[Mapping[Method, Interaction]] = {
     Method.POST: Interaction.CREATE,
     Method.PUT: Interaction.UPDATE,
     Method.DELETE: Interaction.DELETE,
-    Method.PATCH: Interaction.PATCH,
 }
+"""What an entry asks; a PATCH stands alone, at its own address."""
 VISITS: Final = frozenset({"Procedure", "MedicationAdministration"})
 
 One: TypeAlias = Callable[[Deps, Ask, Entry], Awaitable[list[Kept]]]

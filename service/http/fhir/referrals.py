@@ -42,10 +42,10 @@ async def receive(deps: Deps, ask: Ask, entries: Sequence[Entry]) -> list[Kept]:
             identity=one.identity,
             version=one.version,
             at=one.at,
-            outcome=said if place == received.order_place else None,
-            link=task if place == received.order_place else "",
+            outcome=said if entry.place == received.order_place else None,
+            link=task if entry.place == received.order_place else "",
         )
-        for place, one in enumerate(received.done)
+        for entry, one in zip(entries, received.done, strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 """A Bundle posted to the base: a transaction stands or falls as one, a batch entry by entry."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -36,11 +36,25 @@ async def bundle(deps: Deps, ask: Ask) -> Answer:
     problems = await _judged(deps, ask.tree)
     refuse_any(problems)
     found = entries(ask.tree, guard.slices(ask.body), types=RESOURCE_TYPES)
-    kept = await intents.transaction(deps, ask, found)
-    carried = prefer(ask).returns == "representation"
-    answered = await parts(deps, ask, kept, carried=carried)
+    answered = await _transaction(deps, ask, found)
     body = batch_response("transaction-response", answered, base=ask.base)
     return Answer(status=HTTPStatus.OK, body=body)
+
+
+async def _transaction(deps: Deps, ask: Ask, found: Sequence[Entry]) -> list[Part]:
+    """Carry out what changes something, then read; a read of nothing fails the whole beforehand."""
+    reads = [one for one in found if one.method is Method.GET]
+    writes = [one for one in found if one.method is not Method.GET]
+    brought = {(one.rtype, one.rid) for one in writes if one.method is Method.PUT}
+    for entry in reads:
+        if (entry.rtype, entry.rid) not in brought:
+            await _read(deps, ask, entry)
+    kept = await intents.transaction(deps, ask, writes)
+    carried = prefer(ask).returns == "representation"
+    answered = await parts(deps, ask, kept, carried=carried)
+    by_place = dict(zip((one.place for one in writes), answered, strict=True))
+    by_place |= {one.place: await _read(deps, ask, one) for one in reads}
+    return [by_place[one.place] for one in found]
 
 
 async def _judged(deps: Deps, tree: Tree) -> list[Problem]:

@@ -134,7 +134,7 @@ async def test_what_is_no_bundle_is_a_400_at_the_base(shared: Door) -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        {"request": {"method": "GET", "url": "Patient/1"}},
+        {"request": {"method": "GET", "url": "Patient?active=true"}},
         {"request": {"method": "DELETE", "url": "Patient/1"}},
         posted({"resourceType": "Encounter", "status": "planned", "class": {"code": "AMB"}}),
         {
@@ -153,6 +153,134 @@ async def test_what_is_not_offered_fails_the_whole_transaction_by_name(
 
     assert (answer.status_code, codes(answer)) == (422, ["not-supported"])
     assert answer.json()["issue"][0]["expression"][0].startswith("Bundle.entry[1]")
+
+
+async def test_a_transaction_reads_after_it_wrote_and_a_read_of_nothing_fails_it(
+    door: Door,
+) -> None:
+    read: Bundle = {"request": {"method": "GET", "url": "Patient/p"}}
+    put: Bundle = {
+        "resource": a_resource("Patient", id="p"),
+        "request": {"method": "PUT", "url": "Patient/p"},
+    }
+
+    async with door.client("placer") as client:
+        absent = await client.post(
+            "/fhir", json=a_bundle(read, posted(a_resource("Condition"))), headers=JSON
+        )
+        stored = await client.get("/fhir/Condition")
+        done = await client.post("/fhir", json=a_bundle(read, put), headers=JSON)
+
+    assert (absent.status_code, stored.json()["total"]) == (404, 0)
+    assert [one["response"]["status"] for one in done.json()["entry"]] == ["200 OK", "201 Created"]
+    assert done.json()["entry"][0]["resource"]["id"] == "p"
+
+
+@pytest.mark.parametrize("stands", [False, True])
+async def test_two_entries_that_would_be_one_resource_are_refused(
+    door: Door, *, stands: bool
+) -> None:
+    condition = "identifier=https://ehr.example/mrn|A-1"
+    twice = a_bundle(*(posted(a_resource("Patient"), ifNoneExist=condition) for _ in range(2)))
+    put: Bundle = {
+        "resource": a_resource("Patient", id="p", active=True),
+        "request": {"method": "PUT", "url": "Patient/p"},
+    }
+    update: Bundle = {
+        "resource": a_resource("Patient", active=False),
+        "request": {"method": "PUT", "url": f"Patient?{condition}"},
+    }
+
+    async with door.client("placer") as client:
+        if stands:
+            await client.put("/fhir/Patient/p", json=a_resource("Patient", id="p"), headers=JSON)
+        same_condition = await client.post("/fhir", json=twice, headers=JSON)
+        same_id = await client.post("/fhir", json=a_bundle(put, put), headers=JSON)
+        met = await client.post("/fhir", json=a_bundle(put, update), headers=JSON)
+
+    assert (same_condition.status_code, codes(same_condition)) == (400, ["duplicate-identity"] * 2)
+    assert (same_id.status_code, codes(same_id)) == (400, ["duplicate-identity"] * 2)
+    assert met.status_code == (400 if stands else 200)
+
+
+async def test_an_order_in_a_batch_tells_its_task_too(door: Door) -> None:
+    order = resource_of(a_payload("clean"), "ServiceRequest")
+    order = {k: v for k, v in order.items() if k not in {"requester", "supportingInfo"}}
+    order["subject"] = {"reference": "Patient/p-1"}
+    bundle = a_bundle(
+        {
+            "resource": a_resource("Patient", id="p-1"),
+            "request": {"method": "PUT", "url": "Patient/p-1"},
+        },
+        posted({k: v for k, v in order.items() if k != "reasonReference"}),
+        kind="batch",
+    )
+
+    async with door.client("placer") as client:
+        answer = await client.post("/fhir", json=bundle, headers=JSON)
+
+    taken = answer.json()["entry"][1]["response"]
+    assert taken["status"] == "201 Created"
+    assert taken["outcome"]["issue"][0]["details"]["coding"][0]["code"] == "task"
+
+
+HOSTILE = {
+    "nothing": b"",
+    "null": b"null",
+    "array": b"[]",
+    "text": b'"x"',
+    "number": b"1e400",
+    "cut": b'{"resourceType":"Bundle","type":"transaction","entry":[{"resource":{',
+    "no type": b"{}",
+    "type is a number": b'{"resourceType":7}',
+    "entry is text": b'{"resourceType":"Bundle","type":"transaction","entry":"x"}',
+    "entry of null": b'{"resourceType":"Bundle","type":"transaction","entry":[null]}',
+    "entry without request": b'{"resourceType":"Bundle","type":"transaction","entry":[{}]}',
+    "request is text": b'{"resourceType":"Bundle","type":"batch","entry":[{"request":"x"}]}',
+    "resource is text": (
+        b'{"resourceType":"Bundle","type":"batch","entry":'
+        b'[{"resource":"x","request":{"method":"POST","url":"Patient"}}]}'
+    ),
+    "unknown resource": (
+        b'{"resourceType":"Bundle","type":"transaction","entry":'
+        b'[{"resource":{"resourceType":"Nonsense"},"request":{"method":"POST","url":"Nonsense"}}]}'
+    ),
+    "other resource than the url": (
+        b'{"resourceType":"Bundle","type":"transaction","entry":'
+        b'[{"resource":{"resourceType":"Patient"},"request":{"method":"POST","url":"Condition"}}]}'
+    ),
+    "absolute url": (
+        b'{"resourceType":"Bundle","type":"transaction","entry":'
+        b'[{"resource":{"resourceType":"Patient"},"request":{"method":"POST",'
+        b'"url":"https://evil.example/Patient"}}]}'
+    ),
+    "deep": b'{"a":' * 5_000 + b"1" + b"}" * 5_000,
+    "wide": b'{"a":[' + b"[]," * 30_000 + b"[]]}",
+    "twice": b'{"resourceType":"Bundle","resourceType":"Patient"}',
+    "surrogate": b'{"resourceType":"Patient","language":"\\ud800"}',
+    "nul": b'{"resourceType":"Patient","language":"\\u0000"}',
+    "not utf-8": b'{"resourceType":"Patient","language":"\xff"}',
+    "bom": b'\xef\xbb\xbf{"resourceType":"Patient"}',
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/fhir"), ("POST", "/fhir/Patient"), ("PUT", "/fhir/Patient/p"),
+     ("POST", "/fhir/Task"), ("POST", "/fhir/AppointmentResponse"), ("PATCH", "/fhir/Task/1")],
+)  # fmt: skip
+async def test_hostile_bodies_are_refused_and_never_a_fault_of_ours(
+    shared: Door, method: str, path: str, body: bytes
+) -> None:
+    kind = "application/json-patch+json" if method == "PATCH" else "application/fhir+json"
+
+    async with shared.client("placer") as client:
+        answer = await client.request(method, path, content=body, headers={"content-type": kind})
+
+    refused = 400 <= answer.status_code < 500
+    assert refused or answer.json()["type"] == "batch-response"
+    assert not refused or answer.json()["resourceType"] == "OperationOutcome"
 
 
 async def test_conditional_references_lead_to_exactly_one(door: Door) -> None:
