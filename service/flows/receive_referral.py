@@ -143,6 +143,7 @@ async def receive_referral(deps: Deps, caller: Caller, command: ReceiveReferral)
         if case is None:
             received = await _take(conn, work, read)
         else:
+            case = await referrals.lock(conn, caller.tenant, referral=case.id)
             received = await _again(conn, work, read, case)
     deps.wake()
     return received

@@ -39,8 +39,8 @@ async def lock(conn: Conn, tenant: UUID, *, referral: UUID) -> Case:
 
 
 async def by_key(conn: Conn, tenant: UUID, placer: UUID, key: OrderKey) -> Case | None:
-    """Return the referral of an order key, locked, or None."""
-    row = await conn.fetchrow(sql("lock_referral_of_key"), tenant, placer, key.system, key.value)
+    """Return the referral of an order key, or None; not locked: its patient's data are first."""
+    row = await conn.fetchrow(sql("find_referral_of_key"), tenant, placer, key.system, key.value)
     return _case(row) if row else None
 
 

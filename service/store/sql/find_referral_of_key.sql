@@ -3,4 +3,3 @@ SELECT tenant, id, placer_id, order_system, order_value, order_rid, patient_rid,
        received_at, due_at, question, reason, rounds, content, stamp, version
   FROM referral
  WHERE tenant = $1 AND placer_id = $2 AND order_system = $3 AND order_value = $4
-   FOR NO KEY UPDATE
