@@ -39,6 +39,7 @@ from service.store.transaction import retried, transaction
 
 _AHEAD: Final = timedelta(days=366)
 _MOST_LOOKED_AT: Final = 300
+_MOST_WAITED_FOR: Final = 3
 
 
 class Propose(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +128,8 @@ class _Round:
     days: Days
     terms: Terms
     made: list[Proposal] = field(default_factory=list[Proposal])
+    kept: list[Proposal] = field(default_factory=list[Proposal])  # of those made: held before
+    gated: set[date] = field(default_factory=set[date])  # days that were told once
     problems: list[Problem] = field(default_factory=list[Problem])
 
     @property
@@ -136,8 +139,10 @@ class _Round:
 
     @property
     def _room(self) -> int:
-        most = self.deps.settings.proposals_open
-        return places(self.standing, most) - len(self.made)
+        if self.command.said_by:  # a booking takes no place: the open ones end with it
+            return 1
+        new = len(self.made) - len(self.kept)
+        return places(self.standing, self.deps.settings.proposals_open) - new
 
     async def offer(self) -> None:
         """Hold the windows named, else those that the policy finds."""
@@ -171,31 +176,39 @@ class _Round:
         for window in found.values():
             if window.id in ours:
                 self.made.append(ours[window.id])
+                self.kept.append(ours[window.id])
             elif self._room <= 0:
                 self.problems.append(_left_out(Code.STAGE, window.id, "no room for another"))
             elif not await self._hold(window):
                 self.problems.append(_left_out(Code.WINDOW_TAKEN, window.id))
 
     async def _offer_chosen(self) -> None:
+        """Take what suits in order of time; what others take right now only if nothing else is."""
         declined = {one.window for one in self.standing if one.state is ProposalState.DECLINED}
         span = _wished(self.wish, self.terms, self._lead)
-        for window in await windows.free(
+        free = await windows.free(
             self.conn, start=span.start, end=span.end, at=self.terms.at, most=_MOST_LOOKED_AT
-        ):
+        )
+        candidates = [one for one in free if one.id not in declined]
+        await self._take(candidates, wait=False)
+        if not self.made:
+            await self._take(candidates[:_MOST_WAITED_FOR], wait=True)
+
+    async def _take(self, candidates: Sequence[Window], *, wait: bool) -> None:
+        for window in candidates:
             if self._room <= 0:
                 return
-            if window.id not in declined and suits(
-                window.span, [one.span for one in self.made], self.wish.policy, self.terms.zone
-            ):
-                await self._hold(window)
+            taken = [one.span for one in self.made]
+            if suits(window.span, taken, self.wish.policy, self.terms.zone):
+                await self._hold(window, wait=wait)
 
-    async def _hold(self, window: Window) -> bool:
-        """Hold a window whose day is clear; one whose day is not is told and not held."""
+    async def _hold(self, window: Window, *, wait: bool = True) -> bool:
+        """Hold a window whose day is clear; a day that is not is told once and not held."""
         day = clinic_day(window.start, self.terms.zone)
         if not self.days.clear(day):
-            problem = self.days.problem(window.id, day)
-            if problem not in self.problems:
-                self.problems.append(problem)
+            if day not in self.gated or self.command.windows:
+                self.problems.append(self.days.problem(window.id, day))
+            self.gated.add(day)
             return True
         settings = self.deps.settings
         expires = expiry(
@@ -206,7 +219,13 @@ class _Round:
             wanted=self.command.expires,
         )
         offered = await offers.offer(
-            self.conn, self.case, window, self.terms, expires=expires, new_id=self.deps.new_id
+            self.conn,
+            self.case,
+            window,
+            self.terms,
+            expires=expires,
+            new_id=self.deps.new_id,
+            named=wait,
         )
         if offered:
             self.made.append(offered)

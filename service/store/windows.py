@@ -186,11 +186,19 @@ def _status(row: Record) -> SlotStatus:
 
 
 async def hold(
-    conn: Conn, window: Window, case: Case, *, hold: UUID, at: datetime, expires: datetime
+    conn: Conn,
+    window: Window,
+    case: Case,
+    *,
+    hold: UUID,
+    at: datetime,
+    expires: datetime,
+    named: bool = True,
 ) -> bool:
     """Hold a window for a referral until `expires`; False where another holds that time.
 
-    The referral's row must be locked. Expired holds over the window are released on the way.
+    The referral's row must be locked. Expired holds over the window are released on the way. One
+    that nobody `named` is passed over while another takes it; for a named one we wait briefly.
     """
     done: bool = await conn.fetchval(
         sql("hold_window"),
@@ -201,6 +209,7 @@ async def hold(
         case.patient_rid,
         at,
         expires,
+        named,
     )
     return done
 

@@ -204,3 +204,21 @@ async def test_one_clinician_with_two_schedules_is_never_held_twice(database: Da
         assert sum(isinstance(one, Proposed) for one in answers) == 20
         assert await clinic.holds() == {"held": 20}
         assert await overlaps(clinic) == 0
+
+
+async def test_the_policy_never_offers_one_time_to_two_referrals_at_once(
+    database: Database,
+) -> None:
+    async with a_booking_clinic(database, connections=CONNECTIONS) as clinic:
+        referrals = await clinic.many_referrals(30)
+        free = await clinic.windows()
+
+        answers = await at_once([(lambda r=referral: clinic.propose(r)) for referral in referrals])
+
+        offered = [len(one.appointments) for one in answers if isinstance(one, Proposed)]
+        held = await clinic.world.owner.pool.fetch(
+            "SELECT window_id FROM hold WHERE state = 'held'"
+        )
+        assert offered == [3] * 30
+        assert {row["window_id"] for row in held} == {one.id for one in free[:90]}
+        assert await overlaps(clinic) == 0

@@ -133,6 +133,32 @@ async def test_no_more_than_three_are_open_at_once(clinic: Booking) -> None:
     assert codes(refused)[:2] == [Code.NONE_OFFERED, Code.STAGE]
 
 
+async def test_windows_held_before_take_no_second_place(clinic: Booking) -> None:
+    referral = await clinic.a_referral()
+    free = await clinic.windows()
+    await clinic.propose(referral, *free[:2])
+
+    proposed = await clinic.propose(referral, free[0], free[5])
+
+    assert proposed.not_offered == ()
+    assert {one.window for one in await clinic.proposals(referral)} == {
+        free[0].id,
+        free[1].id,
+        free[5].id,
+    }
+
+
+async def test_another_window_is_agreed_by_phone_while_three_are_open(clinic: Booking) -> None:
+    referral = await clinic.a_referral()
+    free = await clinic.windows()
+    await clinic.propose(referral, *free[:3])
+
+    proposed = await clinic.propose(referral, free[7], said_by="the patient, by phone")
+
+    assert proposed.case.stage is Stage.BOOKED
+    assert await clinic.holds() == {"booked": 1, "released": 3}
+
+
 async def test_what_was_agreed_by_phone_is_booked_at_once(clinic: Booking) -> None:
     referral = await clinic.a_referral()
     free = await clinic.windows()

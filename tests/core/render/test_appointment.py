@@ -72,7 +72,9 @@ def test_a_booked_appointment_is_held_until_nothing() -> None:
 
 @pytest.mark.parametrize("state", ProposalState)
 def test_a_reason_stands_exactly_in_a_cancelled_appointment(state: ProposalState) -> None:
-    tree = moved(appointment(an_offer()) | {"id": "1", "meta": {"versionId": "1"}}, state)
+    stored: Tree = {**appointment(an_offer()), "id": "1", "meta": {"versionId": "1"}}
+
+    tree = moved(stored, state)
 
     assert ("cancelationReason" in tree) == (tree["status"] == "cancelled")
     assert "id" not in tree
