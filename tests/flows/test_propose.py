@@ -185,6 +185,19 @@ async def test_one_agreed_by_phone_frees_the_others(clinic: Booking) -> None:
     assert await clinic.holds() == {"booked": 1, "released": 2}
 
 
+async def test_what_ran_out_before_the_timer_came_is_proposed_anew(clinic: Booking) -> None:
+    referral = await clinic.a_referral()
+    free = await clinic.windows()
+    await clinic.propose(referral, free[0])
+    clinic.world.clock.forward(hours=48)
+
+    await clinic.propose(referral, free[0])
+
+    states = [one.state for one in await clinic.proposals(referral)]
+    assert sorted(states) == [ProposalState.EXPIRED, ProposalState.OPEN]
+    assert await clinic.holds() == {"held": 1, "released": 1}
+
+
 async def test_an_expired_hold_blocks_nobody(clinic: Booking) -> None:
     first, second = await clinic.a_referral("1"), await clinic.a_referral("2")
     free = await clinic.windows()
