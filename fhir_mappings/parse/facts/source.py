@@ -23,13 +23,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     holder: Tree
 
     def follow(self, reference: str) -> tuple[Tree, str] | None:
-        """Return the resource a reference leads to and its own reference; "" when contained."""
+        """Return the resource a reference leads to and its own reference; "" when contained.
+
+        A reference to a version leads to the resource as it stands now.
+        """
         if reference.startswith("#"):
             contained = map(members, items(self.holder.get("contained")))
             wanted = reference.removeprefix("#")
             found = next((one for one in contained if text(one, "id") == wanted), None)
             return (found, "") if wanted and found is not None else None
-        held = self.chart.lookup.get(reference)
+        held = self.chart.lookup.get(reference.partition("/_history/")[0])
         return (held.tree, str(held.identity)) if held else None
 
     def loose(self, element: str, path: str, reference: Json) -> Loose:

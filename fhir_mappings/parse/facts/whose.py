@@ -32,6 +32,8 @@ def whose(source: Source) -> tuple[Whose, Loose | None]:
         path = f"{source.root}.{element}"
         return Whose.PATIENT, None if known else source.loose(element, path, reference)
     found = source.follow(target) if target else None
+    if found is None and not target and _named(chart, reference):
+        return Whose.PATIENT, None
     if found is None:
         return Whose.UNRESOLVED, source.loose(element, f"{source.root}.{element}", reference)
     return (Whose.PATIENT if _same(chart, found[0]) else Whose.OTHER), None
@@ -44,6 +46,13 @@ def _same(chart: Chart, other: Tree) -> bool:
     if text(other, "id") == chart.patient.identity.rid:
         return True
     return not _identifiers(chart.patient.tree).isdisjoint(_identifiers(other))
+
+
+def _named(chart: Chart, reference: Json) -> bool:
+    """Tell the patient by the identifier in a logical reference."""
+    identifier = members(members(reference).get("identifier"))
+    key = (text(identifier, "system"), text(identifier, "value"))
+    return all(key) and chart.patient is not None and key in _identifiers(chart.patient.tree)
 
 
 def _identifiers(tree: Tree) -> set[tuple[str, str]]:
