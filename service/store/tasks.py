@@ -39,14 +39,7 @@ async def tell(
         referral=case.id,
     )
     if await conn.fetchval(sql("placer_wants_task"), case.tenant, case.placer_id):
-        await outbox.add(
-            conn,
-            case,
-            outbox.JobKind.TASK_UPDATE,
-            f"task-update:{case.id}:{case.version}",
-            at=at,
-            new_id=new_id,
-        )
+        await outbox.want(conn, case, outbox.JobKind.TASK_UPDATE, at=at, new_id=new_id)
 
 
 class Clinic(msgspec.Struct, frozen=True, kw_only=True):

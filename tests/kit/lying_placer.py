@@ -47,7 +47,8 @@ class Lie:
 
     `do`: "status" (answer `status`, do nothing), "hang" (do nothing, never answer), "hang-after"
     (do it, never answer), "cut" (do it, half an answer), "conflict-after" (do it, say 409),
-    "claim" (say that it was done, do nothing), "drip" (a byte at a time), "redirect", "html".
+    "claim" (say that it was done, do nothing), "late" (the truth, after a while), "drip" (a byte
+    at a time), "redirect", "html".
     The path "/" is the base alone, an empty one any.
     """
 
@@ -117,6 +118,9 @@ class LyingPlacer:
         if lie.do in {"cut", "hang-after", "conflict-after"}:
             self._truth(asked)
         match lie.do:
+            case "late":
+                await asyncio.sleep(0.4)
+                await _write(send, self._truth(asked))
             case "hang" | "hang-after":
                 await self.closing.wait()
             case "cut":

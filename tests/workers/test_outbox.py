@@ -9,6 +9,7 @@ import pytest
 from fhir_mappings.model.job import LeaseLost
 from fhir_mappings.model.proposal import ProposalState
 from fhir_mappings.model.stage import Stage
+from service.flows.claim_deliveries import claim_deliveries
 from service.flows.deliver_write_back import deliver_write_back
 from service.workers.outbox import run_outbox, work
 from service.workers.supervisor import supervise
@@ -142,13 +143,13 @@ async def test_a_dead_placer_delays_no_other(clinic: Visiting) -> None:
             return await proofs(clinic) == len(alive)
 
         await until(all_proven)
-        waiting = [state for state, _ in await clinic.waiting()]
+        waiting = await clinic.waiting()
         stop.set()
         await running
 
     assert {await clinic.booking.stage(one) for one in alive} == {Stage.WRITTEN_BACK}
     assert len(waiting) == 5
-    assert "needs-person" not in waiting
+    assert dead.of_type("Procedure") == []
 
 
 async def test_a_placer_that_stays_away_is_asked_less_and_less(clinic: Visiting) -> None:
@@ -211,3 +212,20 @@ async def test_timers_end_holds_that_ran_out(clinic: Visiting) -> None:
 
     first = await clinic.booking.proposals(referral)
     assert {one.state for one in first if one.round == 1} == {ProposalState.EXPIRED}
+
+
+async def test_a_slow_job_keeps_its_lease_while_it_is_worked_on(clinic: Visiting) -> None:
+    await clinic.a_performed_referral()
+    settings = clinic.worker.settings.model_copy(update={"lease_seconds": 1.0})
+    slow = replace(clinic.worker, settings=settings)
+    clinic.server.lies = [Lie("late", times=4)]
+    (job,) = await claim_deliveries(slow, most=1)
+    working = asyncio.create_task(work(slow, job, Wake()))
+    stolen = 0
+
+    while not working.done():
+        stolen += len(await clinic.claimed())
+        await asyncio.wait({working}, timeout=0.1)
+
+    assert stolen == 0
+    assert await proofs(clinic) == 1

@@ -497,6 +497,7 @@ CREATE FUNCTION claim_jobs(p_lease uuid, p_at timestamptz, p_seconds integer,
     RETURNS TABLE (tenant uuid, id uuid, placer_id uuid, referral uuid, kind text, dedupe text,
                    attempts integer, made_at timestamptz, give_up_at timestamptz, zone text)
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
+    SET jit = off       -- with 100,000 jobs compiling took 90 ms, the work itself 2
     AS $$
         -- one claim at a time: two that count what runs at once would each fill the placer's share
         SELECT pg_advisory_xact_lock(hashtextextended('claim_jobs', 0));
