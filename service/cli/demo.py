@@ -12,7 +12,7 @@ import typer
 from fhir_mappings.model.json import encode
 from fhir_mappings.problems import Refused
 from service.cli.carry import settings_or_fail
-from service.cli.output import Exit, Output, Plain
+from service.cli.output import AsJson, Exit, Output, Plain
 from service.cli.processes import NotStarted
 from service.cli.scene import Scene, keep_secret, scene
 from service.clients.server import Unreachable
@@ -34,6 +34,7 @@ def demo(
     name: Annotated[str, typer.Option(help="Names the databases.")] = "demo",
     worker: Annotated[bool, typer.Option(hidden=True)] = True,
     patience: Annotated[float, typer.Option(hidden=True)] = PATIENCE_SECONDS,
+    as_json: AsJson = False,
     plain: Plain = False,
 ) -> None:
     """Tell one referral's way through the whole loop, on real parts.
@@ -41,7 +42,7 @@ def demo(
     tpi demo            ends by itself
     tpi demo --stay     stays up for you to try
     """
-    output = Output(plain=plain)
+    output = Output(as_json=as_json, plain=plain)
     settings = settings_or_fail(output)
     _stop_in_order()
     output.say("Starting the clinic's doors, its worker, and a referring EHR …")
@@ -63,10 +64,11 @@ def _play(stands: Scene, folder: Path, output: Output) -> None:
     told: list[Telling] = []
 
     def begin(title: str) -> None:
-        output.result("story", title=f"\n{title}")
+        output.line("story", f"\n{title}", title=title)
 
     def hear(step: Step) -> None:
-        output.result("step", sentence=f"  ✓ {step.sentence}")
+        seconds = round(step.seconds, 3)
+        output.line("step", f"  ✓ {step.sentence}", sentence=step.sentence, seconds=seconds)
 
     try:
         told = tell_all(stands.cast, begin=begin, hear=hear)

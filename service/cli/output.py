@@ -37,11 +37,14 @@ class Output:
 
     def result(self, kind: str, **columns: object) -> None:
         """Write one result: a line of its columns, or one JSON object."""
+        self.line(kind, "  ".join(_words(value) for value in columns.values()), **columns)
+
+    def line(self, kind: str, words: str, **columns: object) -> None:
+        """Write one result: these words, or one JSON object of its columns."""
         if self._as_json:
-            line = msgspec.json.encode({"v": SCHEMA_VERSION, "kind": kind, **columns})
-            self._out.out(line.decode())
-        else:
-            self._out.out("  ".join(_words(value) for value in columns.values()))
+            told = msgspec.json.encode({"v": SCHEMA_VERSION, "kind": kind, **columns})
+            words = told.decode()
+        self._out.out(words)
 
     def say(self, sentence: str, *, style: str | None = None) -> None:
         """Talk to the person at the terminal."""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fhir_mappings.model.finding import Evidence
 from fhir_mappings.model.pack import Pack
 from service.cli.carry import carry_out
 from service.cli.clinic import bytes_of
@@ -61,6 +62,9 @@ def explain(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the screening.")
     ] = None,
     variant: Annotated[str | None, typer.Option(help="As the pack names it.")] = None,
+    show_phi: Annotated[
+        bool, typer.Option("--show-phi", help="Show the patient's values and dates too.")
+    ] = False,
     as_json: AsJson = False,
     plain: Plain = False,
 ) -> None:
@@ -81,12 +85,17 @@ def explain(
     said = carry_out(output, work)
     for one in said.verdicts:
         evidence = () if one.finding is None else one.finding.evidence
-        told = tuple(f"{at.path} {at.value} {at.date}".strip() for at in evidence)
+        told = tuple(_place(at, show_phi=show_phi) for at in evidence)
         output.result(
             "rule", rule=one.rule, verdict=one.ruling.value, title=one.title,
             evidence=told or (one.because,),
         )  # fmt: skip
     output.result("outcome", outcome=said.screening.outcome.value, planned=said.screening.planned)
+
+
+def _place(evidence: Evidence, *, show_phi: bool) -> str:
+    where = f"{evidence.path} by {evidence.how}"
+    return f"{where}: {evidence.value} {evidence.date}".rstrip() if show_phi else where
 
 
 def unsourced(pack: Pack) -> list[tuple[str, str]]:

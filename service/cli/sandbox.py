@@ -28,7 +28,7 @@ def sandbox(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Where to listen.")] = PORT,
     name: Annotated[str, typer.Option("--database", help="What it keeps.")] = "tpi_sandbox",
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what it kept.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin empty and keep nothing.")] = False,
     token_file: Annotated[
         Path | None, typer.Option(help="The bearer that it wants; none: a new one, printed.")
     ] = None,

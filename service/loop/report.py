@@ -29,6 +29,8 @@ def write_story(folder: Path, tellings: Sequence[Telling], *, made: str) -> Path
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "exchanges").mkdir(exist_ok=True)
+    for old in (folder / "exchanges").glob("*.json"):
+        old.unlink()
     for number, telling in enumerate(tellings, start=1):
         for name, exchange in _named(number, telling):
             kept = {"sent": exchange.sent, "received": exchange.received}

@@ -104,8 +104,7 @@ def not_readable(telling: Telling) -> None:
 def started_after_booking(telling: Telling) -> None:
     """Book a patient, who then starts an anticoagulant: the visit waits for a person."""
     cast = telling.cast
-    referred = _referred(telling, "clean-referral", "Five")
-    appointment = _booked(telling, referred)
+    referred, appointment = booked_referral(telling, "clean-referral", "Five")
     started = payload("anticoagulant-started", cast.now().date(), {"patient": referred.patient})
     answer = cast.placer.post(text(started, "resourceType"), started)
     expect("the new medicine is taken in", answer, 201)
@@ -114,7 +113,7 @@ def started_after_booking(telling: Telling) -> None:
     hold("paused", seen=here.status, wanted="on-hold")
     hold("the booking stays", seen=steps.status_of(cast, appointment), wanted="booked")
     telling.say(f"Back to review, the booking kept: {here.words}")
-    refused = steps.perform(cast, _visit(telling, referred, appointment, str(cast.new_id())))
+    refused = steps.perform(cast, visit_form(telling, referred, appointment, str(cast.new_id())))
     expect("no injection meanwhile", refused, 409)
     telling.say(f"Nobody can record an injection meanwhile: {told(refused)}")
 
@@ -137,6 +136,12 @@ STORIES: Final[dict[str, Story]] = {
     "A medicine that cannot be read": not_readable,
     "A blood thinner started after the booking": started_after_booking,
 }
+
+
+def booked_referral(telling: Telling, name: str, which: str) -> tuple[Referred, Tree]:
+    """Refer a patient for whom nothing stands in the way, and book the first time offered."""
+    referred = _referred(telling, name, which)
+    return referred, _booked(telling, referred)
 
 
 def _opened(
@@ -210,7 +215,7 @@ def _when(appointment: Tree, zone: str) -> str:
     return f"{start.astimezone(ZoneInfo(zone)):%A %d %B %H:%M}"
 
 
-def _visit(telling: Telling, referred: Referred, appointment: Tree, visit: str) -> Tree:
+def visit_form(telling: Telling, referred: Referred, appointment: Tree, visit: str) -> Tree:
     """Fill in the visit form: it begins and ends now, in the clinic's own offset."""
     cast = telling.cast
     now = cast.now().astimezone(ZoneInfo(cast.zone)).isoformat(timespec="milliseconds")
@@ -232,7 +237,7 @@ def _visit(telling: Telling, referred: Referred, appointment: Tree, visit: str) 
 
 def _performed(telling: Telling, referred: Referred, appointment: Tree, visit: str) -> str:
     cast = telling.cast
-    form = _visit(telling, referred, appointment, visit)
+    form = visit_form(telling, referred, appointment, visit)
     expect("the visit is recorded", steps.perform(cast, form), 200)
     dose = each(form, "entry")[1]
     site = said(form, "entry", 0, "resource", "bodySite", 0, "text")

@@ -19,21 +19,44 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 @contextmanager
 def lent(settings: Settings, *names: str, fresh: bool) -> Generator[tuple[Urls, ...]]:
-    """Lend databases of these names on the installation's server; they stay afterwards.
+    """Lend databases of these names on the installation's server.
 
-    `fresh` drops what stood under the names. None of them is the installation's own database.
+    `fresh` ones begin empty and are dropped at the end, others keep what they have. None of them
+    is the installation's own database.
 
     Raises:
         EmbeddedError: somebody uses one, or this login may not make databases.
     """
     owner = settings.owner_url()
     if owner:
-        asyncio.run(_stand(owner, names, fresh=fresh))
-        yield tuple(_beside(settings, owner, name) for name in names)
+        with _standing(owner, names, fresh=fresh):
+            yield tuple(_beside(settings, owner, name) for name in names)
         return
-    with embedded.server(settings) as running:
-        asyncio.run(_stand(running.url("postgres"), names, fresh=fresh))
+    with (
+        embedded.server(settings) as running,
+        _standing(running.url("postgres"), names, fresh=fresh),
+    ):
         yield tuple(embedded.urls(running, name) for name in names)
+
+
+@contextmanager
+def _standing(url: str, names: Sequence[str], *, fresh: bool) -> Generator[None]:
+    asyncio.run(_stand(url, names, fresh=fresh))
+    try:
+        yield
+    finally:
+        if fresh:
+            asyncio.run(_drop(url, names))
+
+
+async def _drop(url: str, names: Sequence[str]) -> None:
+    """Drop what was lent; whoever is still connected was ours and did not stop."""
+    conn = await connect(url)
+    try:
+        for name in names:
+            await conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    finally:
+        await conn.close()
 
 
 def _beside(settings: Settings, owner: str, name: str) -> Urls:

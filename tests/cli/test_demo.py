@@ -1,6 +1,7 @@
 """The demo: it ends by itself, leaves its story, and fails where a part of the loop is missing."""
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 from service.cli.processes import Process
 from service.store.embedded import Running
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("whole")]
 
 
 def a_demo(postgres: Running, folder: Path, *arguments: str) -> Process:
-    options = ["demo", "--plain", "--name", f"t_{folder.name}"[:40], "--folder", str(folder)]
+    name = f"demo_{os.getpid()}"
+    options = ["demo", "--plain", "--name", name, "--folder", str(folder)]
     environment = {"DATABASE_URL": postgres.url("postgres"), "NO_COLOR": "1"}
     return Process("demo", [*options, *arguments], environment=environment, folder=folder / "log")
 

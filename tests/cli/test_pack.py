@@ -34,13 +34,22 @@ def test_a_bundle_is_screened_offline(name: str, outcome: str) -> None:
 def test_every_rule_of_the_pack_has_its_verdict() -> None:
     file = str(PAYLOADS / "anticoagulated-referral.json")
 
-    explained = run("explain", file, "--today", "2026-11-23", "--json")
+    explained = run("explain", file, "--today", "2026-11-23", "--json", "--show-phi")
 
     rows: list[Tree] = [json.loads(line) for line in explained.stdout.splitlines()]
     checked: list[Tree] = [json.loads(line) for line in run("check", "--json").stdout.splitlines()]
     fired = [row for row in rows if said(row, "verdict") == "fired"]
     assert sum(said(row, "kind") == "rule" for row in rows) == checked[-1]["rules"]
     assert any("apixaban" in str(row["evidence"]) for row in fired)
+
+
+def test_a_patients_values_are_shown_only_when_asked_for() -> None:
+    file = str(PAYLOADS / "anticoagulated-referral.json")
+
+    explained = run("explain", file, "--today", "2026-11-23")
+
+    assert "MedicationStatement.medication" in explained.stdout
+    assert "apixaban" not in explained.stdout.lower()
 
 
 def test_a_bundle_that_the_door_would_refuse_is_refused_with_its_place(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Every command of the README and the guides is run, and prints what the page says it prints."""
 
+import os
 import re
 import shutil
 from collections.abc import Generator
@@ -19,7 +20,7 @@ README = ROOT / "README.md"
 GUIDES = ROOT / "docs" / "guides"
 PAGES = [README, *sorted(GUIDES.glob("*.md"))]
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("whole")]
 needs_curl = pytest.mark.skipif(
     shutil.which("curl") is None, reason="the pages' commands use curl: apt-get install curl"
 )
@@ -36,7 +37,15 @@ class Dev:
 @pytest.fixture(scope="module")
 def dev(postgres: Running, tmp_path_factory: pytest.TempPathFactory) -> Generator[Dev]:
     folder = tmp_path_factory.mktemp("dev")
-    arguments = ["demo", "--stay", "--name", "docs", "--folder", str(folder), "--plain"]
+    arguments = [
+        "demo",
+        "--stay",
+        "--name",
+        f"docs_{os.getpid()}",
+        "--folder",
+        str(folder),
+        "--plain",
+    ]
     environment = {"DATABASE_URL": postgres.url("postgres"), "NO_COLOR": "1"}
     logs = tmp_path_factory.mktemp("log")
     with Process("dev", arguments, environment=environment, folder=logs) as process:

@@ -3,15 +3,17 @@
 What is asserted stands at the placer, read by plain HTTP; what our worker believes counts nothing.
 """
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from fhir_mappings.model.json import Tree
 from fhir_mappings.terms import systems
 from service.cli.scene import Ehr, Scene, scene
-from service.loop import run
+from service.loop import run, steps
 from service.loop.cast import NotAsTold, Telling
 from service.loop.look import each, resources, said
 from service.settings import Settings
@@ -28,7 +30,7 @@ def a_loop(
     settings = Settings.model_validate({"database_url": postgres.url("postgres")})
     ehr = Ehr(base=medplum.base, token=medplum.token)
     with scene(
-        settings, name="interop", folder=folder, ehr=ehr, patience_seconds=patience
+        settings, name=f"interop_{os.getpid()}", folder=folder, ehr=ehr, patience_seconds=patience
     ) as stands:
         yield stands
 
@@ -114,3 +116,38 @@ def test_a_placer_that_takes_no_tasks_gets_the_record_all_the_same(
         the_clean_story(stands)
 
     assert len([one for one in visits_at(medplum) if one not in before]) == 1
+
+
+def with_doses(form: Tree, count: int) -> Tree:
+    """Return a visit form with that many doses, all alike."""
+    procedure, dose = each(form, "entry")[:2]
+    doses = [
+        {**dose, "fullUrl": f"urn:uuid:00000000-0000-4000-8000-{number:012d}"}
+        for number in range(1, count + 1)
+    ]
+    return {**form, "entry": [procedure, *doses]}
+
+
+def test_a_visit_of_eight_doses_is_one_procedure_and_eight_doses(
+    postgres: Running, medplum: Medplum, tmp_path: Path
+) -> None:
+    # nine entries with ifNoneExist: this server refuses such a transaction as a whole
+    with a_loop(postgres, medplum, tmp_path) as stands:
+        cast = stands.cast
+        telling = Telling(title="Eight doses", cast=cast, hear=lambda _: None)
+        referred, appointment = run.booked_referral(telling, "clean-referral", "Eight")
+        visit = str(cast.new_id())
+        form = with_doses(run.visit_form(telling, referred, appointment, visit), 8)
+        recorded = steps.perform(cast, form)
+        done = steps.wait_here(cast, referred, "written-back", "the write-back is proven")
+        procedures = steps.at_placer(cast, "Procedure", systems.SID_VISIT, visit)
+        doses = [
+            steps.at_placer(
+                cast, "MedicationAdministration", systems.SID_VISIT_DOSE, f"{visit}.{n}"
+            )
+            for n in range(1, 9)
+        ]
+
+    assert (recorded.status, done.status) == (200, "completed")
+    assert len(procedures) == 1
+    assert [len(found) for found in doses] == [1] * 8
