@@ -147,13 +147,9 @@ def _meaning(caller: Caller, entries: Sequence[Entry]) -> Meaning:
     """Say what entries mean together.
 
     Raises:
-        Refused: `not-supported`, `two-flows`.
+        Refused: `not-supported`, `role` where it is another side's to do, `two-flows`.
     """
-    refuse_any(
-        Problem(Code.NOT_SUPPORTED, one.at, one.rtype)
-        for one in entries
-        if not _offered(caller, one)
-    )
+    refuse_any(_not_offered(one) for one in entries if not _offered(caller, one))
     meant = {_of(caller, one) for one in entries}
     if Meaning.REFERRAL in meant:
         # what comes along with an order is part of it, its own coordination Task too
@@ -181,6 +177,12 @@ def _offered(caller: Caller, entry: Entry) -> bool:
         return caller.placer is not None and entry.method in {Method.POST, Method.PUT}
     offered = row.staff if caller.is_staff else row.placer
     return INTERACTION.get(entry.method) in offered
+
+
+def _not_offered(entry: Entry) -> Problem:
+    row, asked = SERVED.get(entry.rtype), INTERACTION.get(entry.method)
+    code = Code.ROLE if row and asked in row.interactions else Code.NOT_SUPPORTED
+    return Problem(code, entry.at, entry.rtype)
 
 
 def _of(caller: Caller, entry: Entry) -> Meaning:

@@ -272,4 +272,4 @@ async def test_what_belongs_to_the_clinic_is_readable_to_its_placers(door: Door)
     assert schedules.json()["total"] >= 1
     assert services.json()["total"] >= 1
     assert read.status_code == 200
-    assert changed.status_code == 405
+    assert changed.status_code == 403
