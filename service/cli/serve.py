@@ -21,7 +21,7 @@ from service.cli.running import (
 )
 from service.deps import Deps, open_deps
 from service.http.app import make_app
-from service.http.ops import OPEN as OPS
+from service.http.ops import OPEN_INSIDE as OPS
 from service.settings import Settings
 from service.store.embedded import Urls, database
 from service.store.migrate import expect_schema

@@ -20,6 +20,7 @@ from service.http.exchange import FHIR_JSON, Answer
 from service.http.problems import Fault, Turned, turned
 from service.log import logger
 from service.settings import Settings
+from service.telemetry import answered
 
 ADDRESS_BYTES: Final = 8 * 1024  # L26
 HEADER_BYTES: Final = 32 * 1024  # L26
@@ -98,10 +99,11 @@ class Entry:
 
     def _tell(self, scope: HTTPScope, stamp: "_Stamp", seconds: float) -> None:
         # the router adds it where it found a route, whatever the type says
-        known = cast("Mapping[str, object]", scope)
+        route = str(cast("Mapping[str, object]", scope).get("path_template", "none"))
+        answered(route=route, method=scope["method"], status=stamp.status, seconds=seconds)
         log.info(
             "request.served",
-            route=str(known.get("path_template", "none")),
+            route=route,
             method=scope["method"],
             status=stamp.status,
             size=stamp.size,

@@ -3,8 +3,12 @@
 from service.deps import Deps
 from service.http.exchange import Answer, Open, answer
 from service.reads.health import ready
+from service.telemetry import exposition
 
 JSON = {"content-type": "application/json", "cache-control": "no-store"}
+
+
+PROMETHEUS = {"content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store"}
 
 
 async def livez(_: Deps) -> Answer:
@@ -19,4 +23,13 @@ async def readyz(deps: Deps) -> Answer:
     return answer(503, {"status": "database away"}, {**JSON, "retry-after": "5"})
 
 
+async def metrics(_: Deps) -> Answer:
+    """Tell the metrics of this process."""
+    return Answer(status=200, body=exposition().encode(), headers=PROMETHEUS)
+
+
 OPEN = (Open("/livez", livez), Open("/readyz", readyz))
+"""What the public port answers too."""
+
+OPEN_INSIDE = (*OPEN, Open("/metrics", metrics))
+"""What the port for operators answers: figures are nobody else's business."""

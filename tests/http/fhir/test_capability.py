@@ -1,12 +1,14 @@
 """`metadata` states exactly what works: each promise is kept, and nothing works unsaid."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from service.http.app import ROUTES
+from service.http.app import ROUTES, make_app
 from service.http.fhir.served import SERVED, Interaction
+from service.http.ops import OPEN_INSIDE
 from tests.kit.door import BASE, FHIR, JSON, Door
 
 PATCH = {"content-type": "application/json-patch+json"}
@@ -122,3 +124,21 @@ async def test_readyz_says_503_when_the_database_is_away(door: Door) -> None:
         live = await client.get("/livez")
 
     assert (ready.status_code, live.status_code) == (503, 200)
+
+
+async def test_metrics_are_told_on_the_port_for_operators_alone_and_name_no_address(
+    shared: Door,
+) -> None:
+    inside = replace(shared, app=make_app(shared.deps, routes=(), open_routes=OPEN_INSIDE))
+
+    async with shared.client("placer") as client, inside.client(None) as operator:
+        await client.get("/fhir/Patient/canary")
+        await client.request("CANARY", "/fhir/Patient")
+        outside = await client.get("/metrics")
+        told = await operator.get("/metrics")
+
+    assert outside.status_code == 404
+    assert told.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'tpi_requests_total{route="/fhir/Patient/{rid}",method="GET",status="404"}' in told.text
+    assert 'method="other"' in told.text
+    assert "canary" not in told.text.lower()
