@@ -8,7 +8,7 @@ from service.telemetry import exposition
 JSON = {"content-type": "application/json", "cache-control": "no-store"}
 
 
-PROMETHEUS = {"content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store"}
+PROMETHEUS = {"content-type": "text/plain; version=0.0.4", "cache-control": "no-store"}
 
 
 async def livez(_: Deps) -> Answer:
