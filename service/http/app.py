@@ -19,8 +19,8 @@ from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
 from service.http.entry import Entry
 from service.http.exchange import FHIR_JSON, Act, Answer, Ask, Open, Route
-from service.http.fhir import OPEN as FHIR_OPEN
 from service.http.fhir import ROUTES as FHIR_ROUTES
+from service.http.fhir.capability import metadata
 from service.http.identity import Identity
 from service.http.inject import Injected
 from service.http.limits import Budgets
@@ -47,7 +47,7 @@ log: Final = logger()
 
 
 ROUTES: Final = (*FHIR_ROUTES, *STAFF_ROUTES)
-OPEN: Final = (*FHIR_OPEN, *SMART, *OPS)
+OPEN: Final = (metadata(STAFF_ROUTES), *SMART, *OPS)
 
 
 def make_app(

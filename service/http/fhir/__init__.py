@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from service.http.fhir import capability, history, instances, search, transaction
+from service.http.fhir import history, instances, search, transaction
 
 ROUTES: Final = (*instances.ROUTES, *search.ROUTES, *history.ROUTES, *transaction.ROUTES)
-OPEN: Final = capability.OPEN

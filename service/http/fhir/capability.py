@@ -1,6 +1,7 @@
 """`metadata`: what works here, told from the same rows as the routes. Public (TRAPS §3)."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Final
 
@@ -8,9 +9,12 @@ from fhir_mappings.model.json import encode
 from fhir_mappings.render.capability import About, Served, capability
 from fhir_mappings.terms.search_parameters import TABLE
 from service.deps import Deps
-from service.http.exchange import BASE_PATH, Answer, Open
+from service.http.exchange import BASE_PATH, Answer, Open, Route
 from service.http.fhir.served import SERVED, SYSTEM, Interaction, Row
 from service.http.smart.discovery import token_endpoint
+
+OPERATION: Final = re.compile(r"/([A-Za-z]+)/\{rid\}/\$([a-z-]+)$")
+"""An operation on one resource: its type and its name."""
 
 COMMON: Final = (("_id", "token"), ("_lastUpdated", "date"))
 
@@ -18,8 +22,9 @@ COMMON: Final = (("_id", "token"), ("_lastUpdated", "date"))
 class Metadata:
     """Answers `metadata`; a base's statement is made once and kept, for it does not change."""
 
-    def __init__(self) -> None:
-        """Start without a statement: it needs the public base."""
+    def __init__(self, operations: Sequence[Route]) -> None:
+        """Start without a statement, which needs the public base; `operations` are its routes."""
+        self._operations = operations
         self._of: dict[str, bytes] = {}
 
     async def __call__(self, deps: Deps) -> Answer:
@@ -32,12 +37,14 @@ class Metadata:
                 version=version("tpi-intake"),
                 at=deps.now(),
             )
-            self._of[base] = encode(capability(rows(), [one.value for one in SYSTEM], about))
+            self._of[base] = encode(
+                capability(rows(self._operations), [one.value for one in SYSTEM], about)
+            )
         return Answer(status=200, body=self._of[base])
 
 
-def rows() -> Iterator[Served]:
-    """Yield the table of serving as the renderer reads it."""
+def rows(operations: Sequence[Route]) -> Iterator[Served]:
+    """Yield the table of serving, and each type's operations, as the renderer reads it."""
     for rtype, row in SERVED.items():
         yield Served(
             rtype=rtype,
@@ -46,6 +53,12 @@ def rows() -> Iterator[Served]:
             update_creates=Interaction.UPDATE in row.placer,
             versioned_update=row.versioned_update,
             parameters=tuple(_parameters(rtype, row)),
+            operations=tuple(
+                (name, name)
+                for one in operations
+                for of, name in OPERATION.findall(one.path)
+                if of == rtype
+            ),
         )
 
 
@@ -55,4 +68,6 @@ def _parameters(rtype: str, row: Row) -> Iterator[tuple[str, str]]:
         yield from ((name, one.kind.declared) for name, one in TABLE.get(rtype, {}).items())
 
 
-OPEN: Final = (Open(f"{BASE_PATH}/metadata", Metadata()),)
+def metadata(operations: Sequence[Route]) -> Open:
+    """Return the public door; `operations` are the routes that end in `$name`."""
+    return Open(f"{BASE_PATH}/metadata", Metadata(operations))

@@ -9,6 +9,7 @@ import pytest
 from service.http.app import ROUTES, make_app
 from service.http.fhir.served import SERVED, Interaction
 from service.http.ops import OPEN_INSIDE
+from service.http.staff import ROUTES as STAFF_ROUTES
 from tests.kit.door import BASE, FHIR, JSON, Door
 
 PATCH = {"content-type": "application/json-patch+json"}
@@ -92,6 +93,18 @@ async def test_every_route_of_a_type_is_one_of_the_table() -> None:
         for method, path in served
         if method == "DELETE"
     )
+
+
+async def test_the_operations_of_the_statement_are_those_of_the_staff_door(shared: Door) -> None:
+    statement = await the_statement(shared)
+    promised = {
+        f"/fhir/{row['type']}/{{rid}}/${one['name']}"
+        for row in statement["rest"][0]["resource"]
+        for one in row.get("operation", [])
+    }
+
+    assert promised == {one.path for one in STAFF_ROUTES}
+    assert "/fhir/Task/{rid}/$tpi-review" in promised
 
 
 async def test_smart_configuration_is_public_at_the_base_and_at_the_root(shared: Door) -> None:
