@@ -31,6 +31,9 @@ JSON_TYPES: Final = frozenset({"application/fhir+json", "application/json"})
 PATCH_TYPES: Final = frozenset({"application/json-patch+json"})
 FORM_TYPES: Final = frozenset({"application/x-www-form-urlencoded"})
 ACCEPTED: Final = JSON_TYPES | {"*/*", "application/*", "json"}
+SAFE: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+"""What every answer says unless it says otherwise: a patient's data stay in no cache (T12, T42)."""
+
 WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 log: Final = logger()
@@ -125,7 +128,9 @@ class _Stamp:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message["headers"], *self._extra]
+            said = {name for name, _ in message["headers"]}
+            safe = [one for one in SAFE if one[0] not in said]
+            message["headers"] = [*message["headers"], *safe, *self._extra]
         elif message["type"] == "http.response.body":
             self.size += len(message.get("body", b""))
         await self._send(message)

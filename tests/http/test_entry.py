@@ -250,6 +250,14 @@ async def test_a_plain_request_id_comes_back_and_an_odd_one_is_replaced(
     assert answer.headers["x-correlation-id"] == "corr-1"
 
 
+async def test_no_answer_is_kept_by_a_cache_or_read_as_another_type(shared: Door) -> None:
+    async with shared.client("placer") as client:
+        answers = [await client.get(one) for one in ("/fhir/Patient", "/nowhere", "/fhir/metadata")]
+
+    assert {one.headers["cache-control"] for one in answers} == {"no-store"}
+    assert {one.headers["x-content-type-options"] for one in answers} == {"nosniff"}
+
+
 async def test_a_request_leaves_one_line_with_its_route_and_nothing_of_its_address(
     shared: Door,
 ) -> None:
