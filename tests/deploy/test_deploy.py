@@ -11,6 +11,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import yaml
+from typer.testing import CliRunner
+
+from service.cli import app
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "deploy/compose/compose.yaml"
@@ -53,16 +56,9 @@ def test_commands_of_the_image_exist(compose: dict[str, Any]) -> None:
     asked = re.findall(r"tpi (\w+) ?(\w*)", compose["services"]["migrate"]["command"][0])
     asked += [(compose["services"][name]["command"][0], "") for name in ("web", "worker")]
 
-    answers = [
-        subprocess.run(  # noqa: S603 - our own command
-            [sys.executable, "-m", "service.cli", *filter(None, words), "--help"],
-            capture_output=True,
-            check=False,
-        ).returncode
-        for words in asked
-    ]
+    answers = [CliRunner().invoke(app, [*filter(None, words), "--help"]) for words in asked]
 
-    assert answers == [0] * 4
+    assert [one.exit_code for one in answers] == [0] * 4
 
 
 def test_the_image_copies_what_is_there_and_ignores_the_rest() -> None:

