@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
@@ -184,6 +184,38 @@ def test_on_every_day_of_six_years_windows_keep_clock_length_and_order(zone: str
         assert windows.local(one.start, zone).hour % 2 == 0
     starts = [one.start for one in cut.windows]
     assert all(later - earlier >= timedelta(minutes=110) for earlier, later in pairwise(starts))
+
+
+def changes(zone: str) -> list[date]:
+    """The local days of 2025 to 2030 during which the clock of a zone changes."""
+    clock = ZoneInfo(zone)
+    noons = [datetime(2025, 1, 1, 12, tzinfo=UTC) + timedelta(days=n) for n in range(6 * 366)]
+    offsets = [noon.astimezone(clock).utcoffset() for noon in noons]
+    found = {place for place, pair in enumerate(pairwise(offsets)) if pair[0] != pair[1]}
+    return sorted({noons[place + n].astimezone(clock).date() for place in found for n in (0, 1)})
+
+
+def test_in_every_zone_windows_keep_clock_length_and_order_when_the_clock_changes() -> None:
+    hours = (Hours(weekdays=ALL_WEEK, opens=timedelta(), closes=timedelta(days=1)),)
+    days = {zone: changes(zone) for zone in sorted(available_timezones())}
+
+    cuts = {
+        (zone, day): windows.cut(
+            an_availability(zone=zone, first=day, last=day, hours=hours, buffer_minutes=30)
+        )
+        for zone, some in days.items()
+        for day in some
+    }
+
+    assert len(days) > 400
+    assert sum(bool(cut.unreal) for cut in cuts.values()) > 1_000
+    for (zone, _), cut in cuts.items():
+        real = [windows.local(one.start, zone) for one in cut.windows]
+        assert len(real) + len(cut.unreal) == 24
+        assert all(one.minute == 0 for one in real)
+        assert len({one.hour for one in real}) == len(real)
+        assert all(one.end - one.start == timedelta(minutes=30) for one in cut.windows)
+        assert all(not a.overlaps(b) and a < b for a, b in pairwise(cut.windows))
 
 
 def test_a_day_begins_at_the_first_instant_its_clock_shows() -> None:

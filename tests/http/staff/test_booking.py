@@ -1,5 +1,6 @@
 """From a cleared referral to a booking and back, by HTTP alone."""
 
+import asyncio
 from typing import Any
 
 from tests.kit.door import FHIR, JSON, Door
@@ -208,6 +209,21 @@ async def test_staff_answer_for_a_patient_on_the_phone(door: Door) -> None:
     )
 
     assert (silent, status) == (422, 201)
+
+
+async def test_ten_equal_answers_at_once_are_one_booking_and_nine_equal_answers(
+    door: Door,
+) -> None:
+    task = await a_task(door)
+    (first, *_) = await propose(door, task)
+    said = response(first, "accepted")
+
+    answers = await asyncio.gather(
+        *(post(door, "placer", "AppointmentResponse", said) for _ in range(10))
+    )
+
+    assert sorted(status for status, _ in answers) == [*[200] * 9, 201]
+    assert len({body["id"] for _, body in answers}) == 1
 
 
 async def test_needs_action_is_no_answer(door: Door) -> None:
