@@ -40,28 +40,43 @@ def is_referral(entries: Iterable[Entry]) -> bool:
     return any(_is_order(one) for one in entries)
 
 
-def asked(entries: Sequence[Entry]) -> Asked:
-    """Find the one order of a message, and the coordination Task that comes with it.
+def orders(entries: Sequence[Entry]) -> tuple[Asked, ...]:
+    """Find the orders of a message, each with the coordination Task that comes with it.
+
+    More than one order of the same subject is one referral each.
 
     Raises:
-        Refused: what the order is not taken for, all at once: `order-status`, `order-intent`,
+        Refused: what they are not taken for, all at once: `order-status`, `order-intent`,
             `order-not-to-perform`, `modifier-extension`, `implicit-rules`, `two-subjects`,
-            `two-flows` (a second order), `two-tasks`, `required`.
+            `two-tasks`.
     """
-    orders = [one for one in entries if _is_order(one)]
-    order = orders[0]
-    tasks = [one for one in entries if _coordinates(one, order)]
-    problems = [*_order_faults(order)]
+    found = [one for one in entries if _is_order(one)]
+    tasks = {one.place: [task for task in entries if _coordinates(task, one)] for one in found}
+    problems = [fault for one in found for fault in _order_faults(one)]
     problems += [
         Problem(Code.TWO_SUBJECTS, f"{one.at}.subject")
-        if about(one.tree) != about(order.tree)
-        else Problem(Code.TWO_FLOWS, one.at)
-        for one in orders[1:]
+        for one in found[1:]
+        if about(one.tree) != about(found[0].tree)
     ]
-    problems += [Problem(Code.TWO_TASKS, one.at) for one in tasks[1:]]
-    problems += [fault for one in tasks for fault in modifier_faults(one.tree, one.at)]
+    problems += [Problem(Code.TWO_TASKS, one.at) for some in tasks.values() for one in some[1:]]
+    problems += [
+        fault
+        for some in tasks.values()
+        for one in some
+        for fault in modifier_faults(one.tree, one.at)
+    ]
     refuse_any(problems)
-    return Asked(order=order, task=tasks[0] if tasks else None)
+    return tuple(Asked(order=one, task=next(iter(tasks[one.place]), None)) for one in found)
+
+
+def part(entries: Iterable[Entry], asked: Asked) -> tuple[Entry, ...]:
+    """Return what of a message belongs to one order: all but the other orders and their Tasks."""
+    own = {asked.order.place, asked.task.place if asked.task else asked.order.place}
+    return tuple(
+        one
+        for one in entries
+        if one.place in own or not (_is_order(one) or "fulfill" in _task_codes(one))
+    )
 
 
 def modifier_faults(tree: Tree, at: str) -> Iterator[Problem]:
@@ -207,17 +222,20 @@ def _is_order(entry: Entry) -> bool:
     return entry.rtype == "ServiceRequest" and entry.method in (Method.POST, Method.PUT)
 
 
-def _coordinates(entry: Entry, order: Entry) -> bool:
+def _task_codes(entry: Entry) -> set[str]:
     if entry.rtype != "Task" or entry.method not in (Method.POST, Method.PUT):
-        return False
-    codes = {
+        return set()
+    return {
         text(one, "code")
         for one in items(members(entry.tree.get("code")).get("coding"))
         if text(one, "system") == systems.TASK_CODE
     }
+
+
+def _coordinates(entry: Entry, order: Entry) -> bool:
     focus = text(entry.tree, "focus", "reference")
     relative = f"{order.rtype}/{order.rid}" if order.rid else ""
-    return "fulfill" in codes and focus in {order.full_url, relative} - {""}
+    return "fulfill" in _task_codes(entry) and focus in {order.full_url, relative} - {""}
 
 
 def _order_faults(order: Entry) -> Iterator[Problem]:

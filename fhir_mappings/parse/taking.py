@@ -25,7 +25,8 @@ _PRIORITIES = frozenset({"routine", "urgent", "asap", "stat"})
 class Read(msgspec.Struct, frozen=True, kw_only=True):
     """A message with the identity of each entry (by place) and its references as they are here.
 
-    `fresh` are the identities that were made for this message.
+    `fresh` are the identities that were made for this message; `brought` those that were said to
+    stand when it was read.
     """
 
     entries: tuple[Entry, ...]
@@ -38,6 +39,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     patient: Identity
     sources: Mapping[int, str]
     fresh: frozenset[Identity]
+    brought: Mapping[int, Identity]
 
     @property
     def order(self) -> Identity:
@@ -64,13 +66,13 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
 
         Contained ones, and those by identifier alone, lead nowhere else.
         """
-        own = {str(one) for one in self.identities.values()}
+        brought = {str(one) for one in self.identities.values()}
         found: list[tuple[str, str]] = []
         for entry in self.entries:
             here = self.reading.get(entry.place, {})
             for written, at in references(entry.tree, entry.at):
                 target = here.get(written, written).partition("/_history/")[0]
-                if not target.startswith("#") and target not in own:
+                if not target.startswith("#") and target not in brought:
                     found.append((target, at.removesuffix(".reference")))
         return found
 
@@ -93,31 +95,34 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(
     entries: Sequence[Entry],
+    asked: Asked,
     known: Known,
     placer: Placer,
     *,
     base: str,
     new_rid: Callable[[], str],
-    standing: Mapping[int, Identity] | None = None,
+    standing: Mapping[int, Identity],
 ) -> Read:
-    """Read a message.
+    """Read a message as far as it is about one order.
 
     Args:
-        entries: The transaction's entries; at least one is an order.
+        entries: All entries of the transaction.
+        asked: The order, and the Task that comes with it.
         known: What its conditions and persons met.
         placer: Who sent it: its base and identifier systems.
         base: Our public base.
         new_rid: Gives the id of a new resource.
-        standing: Identities of entries that the referral of this order holds already.
+        standing: Identities of entries that stand already: the order is held, or another order
+            of the same message brought them.
 
     Raises:
         Refused: every fault of the message, all at once.
     """
-    asked = referral.asked(entries)
+    own = referral.part(entries, asked)
     given, problems = identities.assign(entries, known, new_rid)
     met = known.by_identity()
     fresh = {given[one.place] for one in entries if not one.rid} - met.keys()
-    given |= standing or {}
+    given |= standing
     reading, unread = rewrites(entries, given, known.single(), base=base)
     problems += unread
     problems += [
@@ -128,11 +133,9 @@ def read(
     refuse_any(problems)
     patient = referral.patient_of(asked.order, reading)
     refuse_any(referral.subject_faults(entries, reading, patient))
-    said = referral.said(
-        entries, reading, given, lambda one: identities.is_stable(one, placer.systems)
-    )
+    said = referral.said(own, reading, given, lambda one: identities.is_stable(one, placer.systems))
     return Read(
-        entries=tuple(entries),
+        entries=own,
         asked=asked,
         identities=given,
         reading=reading,
@@ -142,6 +145,7 @@ def read(
             asked.order, placer.systems, base=placer.base, said=said.each[asked.order.place]
         ),
         patient=patient,
+        brought=standing,
         fresh=frozenset(fresh) & frozenset(given.values()),
-        sources={one.place: referral.source_of(one, placer.base) for one in entries},
+        sources={one.place: referral.source_of(one, placer.base) for one in own},
     )

@@ -23,6 +23,7 @@ from fhir_mappings.model.stage import DEAD, DONE, Event, Stage
 from fhir_mappings.parse import facts, referral, taking
 from fhir_mappings.parse.bundle import Entry
 from fhir_mappings.parse.identities import Known
+from fhir_mappings.parse.referral import Asked
 from fhir_mappings.parse.taking import Read
 from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.render.transaction_response import Done
@@ -63,7 +64,10 @@ class ReceiveReferral:
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """What became of it; `done` is in the order of the entries."""
+    """What became of one order of a message.
+
+    `done` tells of the order and what came along with it; `done_places` are their entries.
+    """
 
     verdict: str  # "accepted", "duplicate", "amended" or "differs"
     referral: UUID
@@ -71,6 +75,7 @@ class Received:
     stage: Stage
     order_place: int
     done: tuple[Done, ...]
+    done_places: tuple[int, ...]
     screening: Screening | None
     open: tuple[Finding, ...]
     places: Mapping[str, int]  # relative reference to the entry that brought it
@@ -102,9 +107,10 @@ class _Work:
             pack=self.deps.pack, zone=self.caller.zone, at=self.now, new_id=self.deps.new_id
         )
 
-    def read(self, standing: Mapping[int, Identity] | None = None) -> Read:
+    def read(self, asked: Asked, standing: Mapping[int, Identity]) -> Read:
         return taking.read(
             self.command.entries,
+            asked,
             self.known,
             self.placer,
             base=f"{self.deps.settings.public_url}/fhir",
@@ -123,30 +129,42 @@ class _Work:
 
 
 @retried
-async def receive_referral(deps: Deps, caller: Caller, command: ReceiveReferral) -> Received:
-    """Take a placer's order and everything that came with it, exactly once.
+async def receive_referral(
+    deps: Deps, caller: Caller, command: ReceiveReferral
+) -> tuple[Received, ...]:
+    """Take a placer's orders and everything that came with them, exactly once.
+
+    A message has one order as a rule; more of the same subject are one referral each, in the
+    order of the entries, and all of them or none are taken.
 
     Raises:
         Refused: every fault of the message at once; `other-subject`, `older`, `too-late` against
             a standing referral; `reserved` for an id that we made.
     """
     allow(caller, Verb.RECEIVE_REFERRAL)
-    referral.asked(command.entries)
+    orders = referral.orders(command.entries)
     now = deps.now()
+    received: list[Received] = []
     async with transaction(deps.pool, tenant=caller.tenant, placer=caller.reach) as conn:
         placer = await placers.find(conn, caller.tenant, _space(caller))
         known = await intake.look(conn, caller.tenant, placer.id, command.entries, placer.systems)
         work = _Work(deps=deps, caller=caller, command=command, placer=placer, known=known, now=now)
-        read = work.read()
-        case = await referrals.by_key(conn, caller.tenant, placer.id, read.key)
-        await locks.take(conn, _locks(work, read, case))
-        if case is None:
-            received = await _take(conn, work, read)
-        else:
-            case = await referrals.lock(conn, caller.tenant, referral=case.id)
-            received = await _again(conn, work, read, case)
+        brought: dict[int, Identity] = {}
+        for asked in orders:
+            read = work.read(asked, brought)
+            received.append(await _receive(conn, work, read))
+            brought |= read.identities
     deps.wake()
-    return received
+    return tuple(received)
+
+
+async def _receive(conn: Conn, work: _Work, read: Read) -> Received:
+    """Take one order, or answer for the one that is held."""
+    case = await referrals.by_key(conn, work.tenant, work.space, read.key)
+    await locks.take(conn, _locks(work, read, case))
+    if case is None:
+        return await _take(conn, work, read)
+    return await _again(conn, work, read, await referrals.lock(conn, work.tenant, referral=case.id))
 
 
 def _locks(work: _Work, read: Read, case: Case | None) -> list[int]:
@@ -236,7 +254,8 @@ async def _rescreen_others(conn: Conn, work: _Work, case: Case) -> None:
 
 async def _again(conn: Conn, work: _Work, first: Read, case: Case) -> Received:
     """Answer a repeat, or amend: nothing is left out silently, omission never clears."""
-    read = work.read(await recognition.recognised(conn, case, first, work.placer.systems))
+    stand = await recognition.recognised(conn, case, first, work.placer.systems)
+    read = work.read(first.asked, {**first.brought, **stand})
     await recognition.same_patient(conn, case, read)
     if read.content == case.content:
         return await _repeat(conn, work, read, case)
@@ -352,6 +371,7 @@ def _received(
         stage=case.stage,
         order_place=read.asked.order.place,
         done=done,
+        done_places=tuple(one.place for one in read.entries),
         screening=screening,
         open=open_findings(screening, ()) if screening else (),
         places={str(read.identities[one.place]): one.place for one in read.entries},

@@ -10,7 +10,7 @@ from fhir_mappings.decide.screening import Verdict, explain, screen
 from fhir_mappings.model.finding import Screening
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.placer import Placer, Systems, Tells
-from fhir_mappings.parse import facts, guard, taking
+from fhir_mappings.parse import facts, guard, referral, taking
 from fhir_mappings.parse.bundle import entries
 from fhir_mappings.parse.identities import Known
 from fhir_mappings.parse.resource import judge_bundle
@@ -51,7 +51,7 @@ def explained(
     planned: date | None = None,
     variant: str | None = None,
 ) -> Explained:
-    """Screen one referral as it stands in its Bundle.
+    """Screen one referral as it stands in its Bundle: its first order.
 
     `day` is the day of the screening, `planned` that of the injection; see `decide.screening`.
 
@@ -63,7 +63,13 @@ def explained(
     found = entries(tree, guard.slices(body), types=RESOURCE_TYPES)
     numbers = iter(range(1, len(found) + 1))
     read = taking.read(
-        found, Known(met={}, persons={}), _NOBODY, base="", new_rid=lambda: str(next(numbers))
+        found,
+        referral.orders(found)[0],
+        Known(met={}, persons={}),
+        _NOBODY,
+        base="",
+        new_rid=lambda: str(next(numbers)),
+        standing={},
     )
     held = [read.held(entry, 1) for entry in read.entries]
     chart = charts.assemble(held, order=read.order, patient_rid=read.patient.rid)

@@ -9,14 +9,17 @@ from fhir_mappings.model.referral import Case
 from fhir_mappings.parse import identities, referral
 from fhir_mappings.parse.taking import Read
 from fhir_mappings.problems import Code, Problem, Refused
-from service.store import resources
+from service.store import referrals, resources
 from service.store.pool import Conn
 
 
 async def recognised(
     conn: Conn, case: Case, first: Read, registered: Systems
 ) -> dict[int, Identity]:
-    """Say which entries stand: the order and the Task by the referral, others by sight."""
+    """Say which entries stand: the order and the Task by the referral, others by sight.
+
+    What another order of the same patient brought counts: two orders may have come together.
+    """
     own = {first.asked.order.place: Identity(rtype="ServiceRequest", rid=case.order_rid)}
     if first.asked.task:
         own[first.asked.task.place] = Identity(rtype="Task", rid=case.task_rid)
@@ -25,14 +28,19 @@ async def recognised(
         for one in first.entries
         if one.place not in own and not identities.is_stable(one, registered)
     ]
+    siblings = await referrals.living_of_patient(
+        conn, case.tenant, case.placer_id, case.patient_rid
+    )
+    stored = await resources.of_referrals(
+        conn, case.tenant, [case.id, *siblings], sorted({one.rtype for one in loose})
+    )
     held = [
         identities.Held(
             identity=one.identity,
             fingerprint=one.fingerprint,
             identifiers=frozenset(referral.identifiers_in(one.tree)),
         )
-        for rtype in sorted({one.rtype for one in loose})
-        for one in await resources.of_referral(conn, case.tenant, case.id, rtype)
+        for one in sorted(stored, key=lambda one: one.referral != case.id)
         if one.identity not in own.values()
     ]
     return own | identities.recognised(loose, first.said, held, referral.identifiers_of)

@@ -237,6 +237,14 @@ async def of_referral(conn: Conn, tenant: UUID, referral: UUID, rtype: str) -> l
     return [stored(row) for row in rows]
 
 
+async def of_referrals(
+    conn: Conn, tenant: UUID, referrals: Sequence[UUID], rtypes: Sequence[str]
+) -> list[Stored]:
+    """Return the living resources of some types that came with any of these referrals."""
+    rows = await conn.fetch(sql("resources_of_referrals"), tenant, list(referrals), list(rtypes))
+    return [stored(row) for row in rows]
+
+
 async def write(
     conn: Conn, tenant: UUID, space: UUID, writes: Sequence[Write], *, at: datetime
 ) -> None:

@@ -1,5 +1,6 @@
 """A referral is taken once, whole and with its outcome; the same again is the same."""
 
+import copy
 from collections.abc import AsyncGenerator
 from uuid import UUID
 
@@ -9,11 +10,21 @@ from fhir_mappings.model.caller import Caller
 from fhir_mappings.model.json import Identity
 from fhir_mappings.model.stage import Stage
 from fhir_mappings.problems import Code, Refused
+from service.flows.receive_referral import receive_referral
 from service.store import referrals, resources
 from service.store.transaction import transaction
 from tests.kit.database import Database
 from tests.kit.door import Door, a_door
-from tests.kit.referrals import a_payload, numbered, remade, resource_of, taken, without
+from tests.kit.referrals import (
+    a_payload,
+    message,
+    numbered,
+    remade,
+    resource_of,
+    taken,
+    without,
+    written,
+)
 
 
 @pytest.fixture
@@ -170,3 +181,37 @@ async def test_a_reference_that_leads_nowhere_is_told_by_its_place(door: Door) -
 
     (place,) = received.unread
     assert place.endswith(f".supportingInfo[{len(order['supportingInfo']) - 1}]")
+
+
+async def test_two_orders_of_one_patient_are_a_referral_each_and_again_a_repeat(door: Door) -> None:
+    bundle = a_payload("clean")
+    second = copy.deepcopy(
+        next(one for one in bundle["entry"] if one["resource"]["resourceType"] == "ServiceRequest")
+    )
+    second["fullUrl"] = "urn:uuid:5b4b1d2e-6d0a-4d51-9a53-222222222222"
+    second["resource"]["identifier"][0]["value"] = "ORD-second"
+    bundle["entry"].append(second)
+
+    first = await receive_referral(door.deps, placer(door), message(written(bundle)))
+    again = await receive_referral(
+        door.deps, placer(door), message(written(remade(bundle, seed=3), 3))
+    )
+
+    assert [one.verdict for one in first] == ["accepted", "accepted"]
+    assert [one.verdict for one in again] == ["duplicate", "duplicate"]
+    assert {one.referral for one in again} == {one.referral for one in first}
+    assert len({one.location for some in first for one in some.done}) == len(bundle["entry"])
+    assert {one.location for some in again for one in some.done} == {
+        one.location for some in first for one in some.done
+    }
+
+
+async def test_two_orders_of_two_patients_are_refused(door: Door) -> None:
+    bundle = a_payload("clean")
+    other = numbered(a_payload("anticoagulated"), "other")
+    bundle["entry"] += other["entry"]
+
+    with pytest.raises(Refused) as refused:
+        await taken(door.deps, placer(door), bundle)
+
+    assert refused.value.problems[0].code is Code.TWO_SUBJECTS

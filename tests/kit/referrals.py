@@ -123,5 +123,6 @@ def message(body: bytes) -> ReceiveReferral:
 
 
 async def taken(deps: Deps, caller: Caller, bundle: Bundle, seed: int = 0) -> Received:
-    """Take a Bundle as the placer's client."""
-    return await receive_referral(deps, caller, message(written(bundle, seed)))
+    """Take a Bundle with one order as the placer's client."""
+    (received,) = await receive_referral(deps, caller, message(written(bundle, seed)))
+    return received

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from http import HTTPStatus
 
+import msgspec
+
 from fhir_mappings.model.json import Identity, Tree, items, members, text
 from fhir_mappings.model.referral import Channel
 from fhir_mappings.parse.bundle import Entry
@@ -11,6 +13,7 @@ from fhir_mappings.parse.index import relative
 from fhir_mappings.problems import Code, Problem, Refused, refuse_any
 from fhir_mappings.render.notices import Taken, notices
 from fhir_mappings.render.outcome import outcome
+from fhir_mappings.render.transaction_response import Done
 from fhir_mappings.terms import systems
 from service.deps import Deps
 from service.flows.receive_referral import Received, ReceiveReferral, receive_referral
@@ -33,20 +36,28 @@ async def receive(deps: Deps, ask: Ask, entries: Sequence[Entry]) -> list[Kept]:
         digest=hashlib.sha256(ask.body).digest(),
         size=len(ask.body),
     )
-    received = await receive_referral(deps, ask.caller, command)
+    kept: dict[int, Kept] = {}
+    for received in await receive_referral(deps, ask.caller, command):
+        for place, one in zip(received.done_places, received.done, strict=True):
+            kept.setdefault(place, _kept(one))
+        kept[received.order_place] = _told(ask, received, kept[received.order_place])
+    return [kept[one.place] for one in entries]
+
+
+def _kept(done: Done) -> Kept:
+    return Kept(
+        status=HTTPStatus.CREATED if done.created else HTTPStatus.OK,
+        identity=done.identity,
+        version=done.version,
+        at=done.at,
+    )
+
+
+def _told(ask: Ask, received: Received, order: Kept) -> Kept:
+    """Let an order's entry carry the notices, and lead to its coordination Task."""
     task = f"{ask.base}/Task/{received.task_rid}"
     said = outcome(notices(_taken(received, task)))
-    return [
-        Kept(
-            status=HTTPStatus.CREATED if one.created else HTTPStatus.OK,
-            identity=one.identity,
-            version=one.version,
-            at=one.at,
-            outcome=said if entry.place == received.order_place else None,
-            link=task if entry.place == received.order_place else "",
-        )
-        for entry, one in zip(entries, received.done, strict=True)
-    ]
+    return msgspec.structs.replace(order, outcome=said, link=task)
 
 
 async def end_order(deps: Deps, ask: Ask, entry: Entry) -> list[Kept]:
