@@ -1,5 +1,8 @@
 """`tpi`: one module per command; none has logic, each calls what the doors call (UX §5)."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from service.cli import clinic, keys, migrate, pack, placers
@@ -12,6 +15,7 @@ app = typer.Typer(
     name="tpi",
     help="Referral intake for trigger point injections: screening, proposals, proven write-back.",
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
 for _name, _commands in {
@@ -22,6 +26,22 @@ for _name, _commands in {
     "pack": pack.app,
 }.items():
     app.add_typer(_commands, name=_name)
+
+
+@app.callback()
+def about(
+    *,
+    version_only: Annotated[bool, typer.Option("--version", help="Say it and end.")] = False,
+) -> None:
+    """Take a referral in, screen it, book it, prove that its record arrived.
+
+    tpi demo
+    """
+    if version_only:
+        typer.echo(version("tpi-intake"))
+        raise typer.Exit
+
+
 app.command()(serve)
 app.command()(worker)
 app.command()(doctor)

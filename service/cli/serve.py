@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from service import log
-from service.cli.carry import carry_out, settings_or_fail
+from service.cli.carry import Unusable, carry_out, settings_or_fail
 from service.cli.output import Output
 from service.cli.running import (
     answer_requests,
@@ -19,6 +19,7 @@ from service.cli.running import (
     stopped_by_signal,
     together,
 )
+from service.cli.siblings import run_siblings
 from service.deps import Deps, open_deps
 from service.http.app import make_app
 from service.http.ops import OPEN_INSIDE as OPS
@@ -46,6 +47,7 @@ def serve(
     role: Annotated[Part, typer.Option(help="Scale web and worker apart.")] = Part.WEB,
     host: Host = None,
     port: Port = None,
+    fd: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the doors (web), the workers, or both; SIGTERM stops in order.
 
@@ -57,12 +59,17 @@ def serve(
 
     async def work() -> None:
         stop, wake = stopped_by_signal(), Wake()
+        if settings.processes > 1 and role is not Part.WORKER:
+            await _several(settings, role, stop)
+            return
         ops = listen(settings.host, settings.ops_port) if settings.ops_port else None
         parts: list[Coroutine[None, None, None]] = []
         with database(settings) as urls:
             await _expect_schema(urls)
             if role is not Part.WORKER:
-                door = listen(settings.host, settings.port)
+                door = (
+                    listen(settings.host, settings.port) if fd is None else socket.socket(fileno=fd)
+                )
                 parts.append(_doors(settings, urls, door, ops, stop, wake))
                 ops = None
             if role is not Part.WEB:
@@ -77,7 +84,17 @@ def worker() -> None:
 
     tpi worker
     """
-    serve(role=Part.WORKER, host=None, port=None)
+    serve(role=Part.WORKER)
+
+
+async def _several(settings: Settings, role: Part, stop: asyncio.Event) -> None:
+    if role is Part.ALL:
+        raise Unusable(
+            "Several processes serve doors alone.", "Run `tpi serve` and `tpi worker` apart."
+        )
+    with database(settings) as urls:
+        await _expect_schema(urls)
+        await run_siblings(settings, listen(settings.host, settings.port), stop)
 
 
 async def _doors(

@@ -1,5 +1,7 @@
 """Processes as an operator runs them: they answer, they stop in order, they say what stops them."""
 
+import os
+import signal
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,13 +18,14 @@ pytestmark = pytest.mark.timeout(120)
 
 @contextmanager
 def a_process(
-    database: Database, folder: Path, *arguments: str, port: int, ops: int = 0
+    database: Database, folder: Path, *arguments: str, port: int, ops: int = 0, processes: int = 1
 ) -> Generator[Process]:
     environment = {
         "DATABASE_URL": database.urls.owner,
         "TPI_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "TPI_PORT": str(port),
         "TPI_OPS_PORT": str(ops),
+        "TPI_PROCESSES": str(processes),
     }
     with Process("tpi", arguments, environment=environment, folder=folder) as process:
         yield process
@@ -81,3 +84,34 @@ async def test_a_database_without_our_schema_is_not_served(
         process.wait_until(lambda: False)
 
     assert process.ended == 1
+
+
+def test_several_processes_answer_at_one_address_and_stop_in_order(
+    database: Database, tmp_path: Path
+) -> None:
+    port = free_port()
+
+    with a_process(database, tmp_path, "serve", port=port, processes=2) as process:
+        process.wait_until(answers(f"http://127.0.0.1:{port}/fhir"))
+        siblings = children_of(process.pid)
+    left = [pid for pid in siblings if Path(f"/proc/{pid}").exists()]
+
+    assert len(siblings) == 2
+    assert (process.ended, left) == (0, [])
+
+
+def test_where_one_process_dies_all_end(database: Database, tmp_path: Path) -> None:
+    port = free_port()
+
+    with a_process(database, tmp_path, "serve", port=port, processes=2) as process:
+        process.wait_until(answers(f"http://127.0.0.1:{port}/fhir"))
+        os.kill(children_of(process.pid)[0], signal.SIGKILL)
+        code = process.wait(seconds=30)
+
+    assert code == 3
+    assert "A web process ended by itself." in process.tail()
+
+
+def children_of(pid: int) -> list[int]:
+    told = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(one) for one in told.split()]
