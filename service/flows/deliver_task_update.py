@@ -41,7 +41,17 @@ class Polls:
     """The placer's server takes no Task: it reads ours."""
 
 
-End: TypeAlias = Kept | Polls | Wait | Stop | Person
+@dataclass(frozen=True)
+class Moving:
+    """The copy changed each time we read it: later."""
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """We were not let in, and have another token now: at once."""
+
+
+End: TypeAlias = Kept | Polls | Moving | Renewed | Wait | Stop | Person
 
 
 async def deliver_task_update(deps: Deps, job: Job) -> JobOutcome:
@@ -54,7 +64,9 @@ async def deliver_task_update(deps: Deps, job: Job) -> JobOutcome:
         await deliveries.hold(conn, job)
         letter = await parcels.of_task(conn, job.tenant, job.referral)
     end: End = Polls() if not letter.placer.base else await _keep(deps, letter)
-    return await _settle(deps, job, letter, end)
+    if isinstance(end, Stop) and deps.placers.renew(letter.placer):
+        end = Renewed()
+    return await _settle(deps, job, end)
 
 
 async def _keep(deps: Deps, letter: Letter) -> End:
@@ -74,7 +86,7 @@ async def _keep(deps: Deps, letter: Letter) -> End:
         end = await _round(deps, server, ours)
         if end is not None:
             return end
-    return Wait(least=ladder.SEARCH_CACHE)
+    return Moving()
 
 
 async def _round(deps: Deps, server: FhirServer, ours: Tree) -> End | None:
@@ -139,11 +151,11 @@ def _takes_no_task(reply: Reply) -> bool:
 
 
 @retried
-async def _settle(deps: Deps, job: Job, letter: Letter, end: End) -> JobOutcome:
+async def _settle(deps: Deps, job: Job, end: End) -> JobOutcome:
     now = deps.now()
     async with transaction(deps.pool, tenant=job.tenant, placer=str(job.placer_id)) as conn:
         await deliveries.hold(conn, job)
-        then = _then(deps, job, letter, end)
+        then = _then(deps, job, end)
         if isinstance(then, str):
             if isinstance(end, Polls):
                 await placers.let_poll(conn, job.tenant, job.placer_id)
@@ -157,7 +169,7 @@ async def _settle(deps: Deps, job: Job, letter: Letter, end: End) -> JobOutcome:
     return _outcome(then)
 
 
-def _then(deps: Deps, job: Job, letter: Letter, end: End) -> Again | ToPerson | str:
+def _then(deps: Deps, job: Job, end: End) -> Again | ToPerson | str:
     """Say what becomes of the job: its outcome where it is over, else when or who is next."""
     patience = Patience(
         attempts=job.attempts,
@@ -173,9 +185,9 @@ def _then(deps: Deps, job: Job, letter: Letter, end: End) -> Again | ToPerson | 
             return "polls"
         case Person():
             return ToPerson(code=end.reason.value)
-        case Stop() if deps.placers.renew(letter.placer):
+        case Renewed():
             return Again(run_at=deps.now())
-        case Stop():
+        case Moving() | Stop():
             return try_again(patience, deps.now(), least=timedelta(0))
         case Wait():
             return try_again(patience, deps.now(), least=end.least)

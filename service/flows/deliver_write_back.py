@@ -49,6 +49,15 @@ class Carried:
     courier: Courier | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ahead:
+    """What becomes of the job, and why, from a closed set."""
+
+    then: Again | ToPerson
+    code: str
+    renewed: bool = False
+
+
 async def deliver_write_back(deps: Deps, job: Job) -> JobOutcome:
     """Do one run of one write-back, and settle it.
 
@@ -65,7 +74,7 @@ async def deliver_write_back(deps: Deps, job: Job) -> JobOutcome:
         carried = await _carry(deps, job, parcel, known)
     if isinstance(carried.step, Proven) and carried.courier is not None:
         return await _prove(deps, job, parcel, carried.known, carried.courier)
-    return await _put_back(deps, job, parcel, carried)
+    return await _put_back(deps, job, parcel, carried, _next(deps, job, parcel, carried))
 
 
 async def _load(deps: Deps, job: Job) -> Parcel:
@@ -184,23 +193,22 @@ async def _prove(
 
 
 @retried
-async def _put_back(deps: Deps, job: Job, parcel: Parcel, carried: Carried) -> JobOutcome:
+async def _put_back(
+    deps: Deps, job: Job, parcel: Parcel, carried: Carried, ahead: Ahead
+) -> JobOutcome:
     """Write down how far it came, and when it is tried again or that a person must look."""
-    now = deps.now()
-    then, code = _next(deps, job, parcel, carried)
+    now, then, known = deps.now(), ahead.then, carried.known
     async with transaction(deps.pool, tenant=job.tenant, placer=str(job.placer_id)) as conn:
         await deliveries.hold(conn, job)
-        state = _state(carried, then)
-        await writebacks.note(
-            conn, job.tenant, _known(parcel, carried.known, state), code=code, at=now
-        )
-        await deliveries.put_back(conn, job, then, code=code, at=now, new_id=deps.new_id())
-    deps.placers.breaker.note(job.placer_id, _health(carried), now, pause=carried.known.pause)
+        noted = _known(parcel, known, _state(carried, then))
+        await writebacks.note(conn, job.tenant, noted, code=ahead.code, at=now)
+        await deliveries.put_back(conn, job, then, code=ahead.code, at=now, new_id=deps.new_id())
+    deps.placers.breaker.note(job.placer_id, _health(carried, ahead), now, pause=known.pause)
     return JobOutcome.NEEDS_PERSON if isinstance(then, ToPerson) else JobOutcome.AGAIN
 
 
-def _next(deps: Deps, job: Job, parcel: Parcel, carried: Carried) -> tuple[Again | ToPerson, str]:
-    now, step = deps.now(), carried.step
+def _next(deps: Deps, job: Job, parcel: Parcel, carried: Carried) -> Ahead:
+    now, step, known = deps.now(), carried.step, carried.known
     patience = Patience(
         attempts=job.attempts,
         give_up_at=job.give_up_at,
@@ -212,16 +220,16 @@ def _next(deps: Deps, job: Job, parcel: Parcel, carried: Carried) -> tuple[Again
         case Person():
             differing = carried.courier.differences if carried.courier else ()
             code = " ".join([step.reason.value, *sorted(set(differing))])
-            return ToPerson(code=step.reason.value), code
+            return Ahead(then=ToPerson(code=step.reason.value), code=code)
         case Stop() if deps.placers.renew(parcel.placer):
-            return Again(run_at=now), "token-renewed"
+            return Ahead(then=Again(run_at=now), code="token-renewed", renewed=True)
         case Stop():
-            return try_again(patience, now, least=timedelta(0)), "denied"
+            return Ahead(then=try_again(patience, now, least=timedelta(0)), code="denied")
         case Wait():
-            code = "not-there-yet" if carried.known.last is None else carried.known.last.value
-            return try_again(patience, now, least=step.least), code
+            code = "not-there-yet" if known.last is None else known.last.value
+            return Ahead(then=try_again(patience, now, least=step.least), code=code)
         case Proven():
-            return Again(run_at=now), "proof-incomplete"
+            return Ahead(then=Again(run_at=now), code="proof-incomplete")
 
 
 def _state(carried: Carried, then: Again | ToPerson) -> WriteBackState:
@@ -233,9 +241,9 @@ def _state(carried: Carried, then: Again | ToPerson) -> WriteBackState:
     return WriteBackState.UNCERTAIN if carried.known.claimed else WriteBackState.PENDING
 
 
-def _health(carried: Carried) -> Health:
+def _health(carried: Carried, ahead: Ahead) -> Health:
     """Judge the server, not the delivery: a record that differs is no outage."""
     if isinstance(carried.step, Stop):
-        return Health.DENIED
+        return Health.WORKED if ahead.renewed else Health.DENIED
     failed = carried.known.last in {Verdict.LATER, Verdict.UNKNOWN}
     return Health.FAILED if failed and isinstance(carried.step, Wait) else Health.WORKED

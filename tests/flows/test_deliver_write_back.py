@@ -1,7 +1,9 @@
 """A visit's record reaches the placer once, and counts as done only when it was read there."""
 
 import copy
+import json
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from fhir_mappings.decide.proof import MUST_KEEP
 from fhir_mappings.model.stage import Stage
 from tests.kit.database import Database
 from tests.kit.lying_placer import Lie, LyingPlacer, Resource, serving
+from tests.kit.referrals import a_payload, numbered, taken
 from tests.kit.visiting import Visiting, a_visiting_clinic
 
 
@@ -397,3 +400,45 @@ async def test_a_placer_without_a_server_is_for_a_person(clinic: Visiting) -> No
     await clinic.run_due()
 
     assert await clinic.waiting() == [("needs-person", "no-base")]
+
+
+async def test_a_renewed_token_goes_on_at_once(clinic: Visiting, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("old")
+    await clinic.booking.world.owner.pool.execute(
+        "UPDATE placer SET token_file = $2 WHERE id = $1", clinic.booking.placer, str(file)
+    )
+    referral = await clinic.a_performed_referral()
+    clinic.server.lies = [Lie("status", status=401, times=2)]
+    await clinic.run_due()
+    file.write_text("new")
+
+    await clinic.forward_and_run(minutes=6)
+
+    assert [one.headers["authorization"] for one in clinic.server.asked][:3] == [
+        "Bearer old",
+        "Bearer old",
+        "Bearer new",
+    ]
+    assert await clinic.booking.stage(referral) is Stage.WRITTEN_BACK
+
+
+async def test_an_address_that_the_order_came_with_is_taken_without_a_search(
+    clinic: Visiting,
+) -> None:
+    bundle = numbered(a_payload("clean"), "9")
+    text = json.dumps(bundle)
+    for entry in bundle["entry"]:
+        if entry["resource"]["resourceType"] in {"Patient", "ServiceRequest"}:
+            address = f"{clinic.server.base}/{entry['resource']['resourceType']}/there-9"
+            text = text.replace(entry["fullUrl"], address)
+    received = await taken(clinic.booking.deps, clinic.booking.client, json.loads(text))
+    appointment = await clinic.booked(received.referral)
+    await clinic.perform(received.referral, appointment)
+
+    await clinic.run_due()
+
+    (procedure,) = clinic.server.of_type("Procedure")
+    assert procedure["subject"] == {"reference": "Patient/there-9"}
+    assert procedure["basedOn"] == [{"reference": "ServiceRequest/there-9"}]
+    assert {one.path for one in clinic.server.calls("GET")} & {"/Patient"} == set()

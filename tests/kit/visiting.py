@@ -56,10 +56,14 @@ class Visiting:
         """A clean order that the placer's server holds, accepted for the earliest window."""
         self.server.holds(*held_there(number))
         referral = await self.booking.a_referral(number)
+        return referral, await self.booked(referral)
+
+    async def booked(self, referral: UUID) -> Proposal:
+        """Propose to a referral and accept the earliest window."""
         offered = (await self.booking.propose(referral)).appointments
         await self.booking.answer(offered[0].identity.rid)
         booked = {str(one.id): one for one in await self.booking.proposals(referral)}
-        return referral, booked[offered[0].identity.rid]
+        return booked[offered[0].identity.rid]
 
     async def arrive(self, appointment: Proposal) -> Arrived:
         self.booking.world.clock.at = appointment.start
@@ -83,10 +87,14 @@ class Visiting:
     async def a_performed_referral(self, number: str = "1") -> UUID:
         """Arrived and performed; the write-back waits in the outbox."""
         referral, appointment = await self.a_booked_referral(number)
-        await self.arrive(appointment)
-        self.booking.world.clock.forward(minutes=30)
-        await self.record(await self.a_visit(referral, appointment))
+        await self.perform(referral, appointment)
         return referral
+
+    async def perform(self, referral: UUID, appointment: Proposal) -> None:
+        """Let the patient arrive and be treated."""
+        await self.arrive(appointment)
+        self.clock.forward(minutes=30)
+        await self.record(await self.a_visit(referral, appointment))
 
     async def claimed(self, most: int = 100) -> list[Job]:
         return await claim_deliveries(self.worker, most=most)
