@@ -20,7 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def rounds(pytestconfig: pytest.Config) -> int:
     """How often each race is run: few in `make test`, a thousand in `.ci/run` (SECURITY §7)."""
-    chosen: int = pytestconfig.getoption("--rounds")
+    chosen: object = pytestconfig.getoption("--rounds")
+    assert isinstance(chosen, int)
     return chosen
 
 
