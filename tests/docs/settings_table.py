@@ -15,7 +15,7 @@ HEAD = """# Settings
 
 Read once from the environment; a secret may also stand in a file that `NAME_FILE` names.
 `tpi doctor --settings` prints those in force and where each comes from. Units are in the names;
-`L…` is the row of the table of limits. Made from `service/settings.py` by
+`L…` is a row of [limits.md](limits.md). Made from `service/settings.py` by
 `python -m tests.docs.settings_table`.
 
 | variable | default | meaning |

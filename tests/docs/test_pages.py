@@ -18,6 +18,7 @@ from tests.kit.database import Database
 
 README = ROOT / "README.md"
 GUIDES = ROOT / "docs" / "guides"
+REFERENCE = sorted((ROOT / "docs" / "reference").glob("*.md"))
 PAGES = [README, *sorted(GUIDES.glob("*.md"))]
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("whole")]
@@ -124,10 +125,18 @@ def test_the_settings_of_the_readme_are_rows_of_that_page() -> None:
     assert set(rows) <= set(table().splitlines())
 
 
+def test_every_limit_that_a_setting_names_has_its_row() -> None:
+    limits = (ROOT / "docs" / "reference" / "limits.md").read_text(encoding="utf-8")
+
+    named = set(re.findall(r"\bL\d\d\b", table()))
+
+    assert named <= set(re.findall(r"^\| (L\d\d) \|", limits, re.MULTILINE))
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     lost = [
         (page.name, target)
-        for page in [*PAGES, ROOT / "docs" / "README.md", ROOT / "CONTRIBUTING.md"]
+        for page in [*PAGES, *(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *REFERENCE]
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
         if not (page.parent / target).exists()
     ]
