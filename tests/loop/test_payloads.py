@@ -1,16 +1,18 @@
 """The stories' payloads: their days move together, and a remade referral says the same."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from fhir_mappings.model.json import Tree
+from fhir_mappings.model.json import Tree, encode
 from service.loop.days import WRITTEN_FOR, moved
 from service.loop.look import each, resources, said
 from service.loop.payloads import payload
 from service.loop.steps import remade
+from service.reads.explain import explained
+from tests.kit.clinic import the_pack, the_shape
 
 TODAY = date(2027, 3, 1)
 REFERRALS = (
@@ -79,3 +81,22 @@ def test_a_remade_referral_keeps_what_its_references_lead_to() -> None:
     order = next(one for one in resources(again) if said(one, "resourceType") == "ServiceRequest")
     assert urns[said(order, "subject", "reference")] == "Patient"
     assert urns[said(order, "requester", "reference")] == "PractitionerRole"
+
+
+@pytest.mark.parametrize("weeks", [0, 1, 5, 14, 27, 53, 110])
+@pytest.mark.parametrize(
+    ("name", "outcome"), list(zip(REFERRALS, ("clear", "review", "block", "review"), strict=True))
+)
+def test_a_referral_is_judged_alike_on_whatever_day_it_is_told(
+    name: str, outcome: str, weeks: int
+) -> None:
+    today = WRITTEN_FOR + timedelta(weeks=weeks, days=weeks % 7)
+    body = encode(payload(name, today, {"mrn": "MRN-1", "order": "ORD-1", "family": "One"}))
+
+    said_today = explained(body, the_pack(), the_shape(), day=today)
+    said_for_later = explained(
+        body, the_pack(), the_shape(), day=today, planned=today + timedelta(days=30)
+    )
+
+    assert said_today.screening.outcome == outcome
+    assert said_for_later.screening.outcome == outcome
