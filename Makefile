@@ -3,6 +3,7 @@
 
 PYTEST_WORKERS ?= 2
 TESTS ?= tests
+ARGS ?=
 BIN := .venv/bin
 SETUP := deploy/setup.sh
 SOURCES := fhir_mappings service tests
@@ -20,7 +21,7 @@ dev: .venv/.setup-run  ## the same, and it stays up
 	$(BIN)/tpi demo --stay
 
 test: .venv/.setup-run .venv/.setup-test  ## every test but interop (TESTS=tests/store for some)
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not interop" $(TESTS)
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not interop" $(ARGS) $(TESTS)
 
 lint: .venv/.setup-run .venv/.setup-test .venv/.setup-lint  ## format, rules, types, import contracts, dependencies, migrations
 	$(BIN)/ruff format --check .
