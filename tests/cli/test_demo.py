@@ -69,3 +69,21 @@ def test_without_the_worker_it_fails_at_the_write_back(postgres: Running, tmp_pa
     assert code == 1
     assert "✓ The clinician injects" in printed
     assert "✗ Not as told. the write-back is proven" in printed
+
+
+def test_a_demo_that_is_stopped_leaves_nothing_running(postgres: Running, tmp_path: Path) -> None:
+    folder = tmp_path / "stopped"
+
+    with a_demo(postgres, folder) as demo:
+        demo.wait_until((folder / "serve.log").is_file, seconds=60)
+        started = children_of(demo.pid)
+    left = [pid for pid in started if Path(f"/proc/{pid}").exists()]
+
+    assert len(started) >= 2
+    assert left == []
+    assert demo.ended not in {0, None}
+
+
+def children_of(pid: int) -> list[int]:
+    told = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(one) for one in told.split()]
