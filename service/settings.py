@@ -93,8 +93,9 @@ class Settings(BaseSettings):
     """livez, readyz and metrics; 0 for none."""
 
     # what a body may be (L01-L06, L25)
-    body_bytes: int = Field(default=2 * MIB, ge=1)  # L01, FHIR door
-    form_bytes: int = Field(default=256 * 1024, ge=1)  # L01, forms
+    body_bytes: int = Field(
+        default=2 * MIB, ge=1
+    )  # L01, a body at the FHIR door, a search by form too
     bundle_entries: int = Field(default=500, ge=1)  # L02
     json_depth: int = Field(default=32, ge=1, le=90)  # L03; the second reader breaks at 100
     text_bytes: int = Field(default=64 * 1024, ge=1)  # L04
