@@ -51,6 +51,8 @@ async def transaction(
             yield conn
         except FAULTS as fault:
             await _to_its_end(_roll_back(conn))
+            if isinstance(fault, asyncpg.ReadOnlySQLTransactionError):
+                await pool.expire_connections()  # a fail-over left us at a standby (F12)
             raise translated(fault, closed=_gone(conn)) from fault
         except BaseException:  # also a cancellation: nothing of it stays, and it goes on
             await _to_its_end(_roll_back(conn))

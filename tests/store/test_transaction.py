@@ -210,6 +210,68 @@ async def test_a_connection_that_dies_is_a_database_away_and_the_next_one_works(
     assert await kept(owner) == [1]
 
 
+@pytest.mark.parametrize(
+    ("limit", "statement"),
+    [("statement_timeout", "SELECT pg_sleep(5)"), ("lock_timeout", "LOCK TABLE play.kept")],
+)
+async def test_a_time_out_is_busy(owner: Direct, one: Pool, limit: str, statement: str) -> None:
+    async def flow() -> None:
+        async with transaction(one, tenant=CLINIC, placer=EVERY_PLACER) as conn:
+            await conn.execute(f"SET LOCAL {limit} = '20ms'")
+            await conn.execute(statement)
+
+    async with owner.transaction():
+        await owner.execute("GRANT ALL ON play.kept TO tpi_app; LOCK TABLE play.kept")
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE play.kept")
+        with pytest.raises(Refused) as refused:
+            await flow()
+
+    assert codes(refused) == [Code.BUSY]
+
+
+async def test_a_server_without_a_free_connection_is_a_database_away(
+    owner: Direct, database: Database, one: Pool
+) -> None:
+    await owner.execute(f"ALTER DATABASE {database.name} CONNECTION LIMIT 1")
+    await one.expire_connections()
+
+    with pytest.raises(Refused) as refused:
+        await keep(one, 1)
+    await owner.execute(f"ALTER DATABASE {database.name} CONNECTION LIMIT -1")
+    await keep(one, 2)
+
+    assert codes(refused) == [Code.DATABASE_AWAY]
+    assert await kept(owner) == [2]
+
+
+async def test_a_standby_is_a_database_away_and_its_connections_are_dropped(one: Pool) -> None:
+    async def flow() -> None:
+        async with transaction(one, tenant=CLINIC, placer=EVERY_PLACER) as conn:
+            await conn.execute("SET TRANSACTION READ ONLY")
+            await conn.execute("INSERT INTO play.kept (n) VALUES (1)")
+
+    before = await one.fetchval("SELECT pg_backend_pid()")
+    with pytest.raises(Refused) as refused:
+        await flow()
+    after = await one.fetchval("SELECT pg_backend_pid()")
+
+    assert codes(refused) == [Code.DATABASE_AWAY]
+    assert after != before
+
+
+async def test_a_server_that_only_reads_is_not_connected_to(
+    owner: Direct, database: Database, one: Pool
+) -> None:
+    await owner.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
+    await one.expire_connections()
+
+    with pytest.raises(Refused) as refused:
+        await keep(one, 1)
+
+    assert codes(refused) == [Code.DATABASE_AWAY]
+
+
 async def test_a_full_pool_is_busy(one: Pool) -> None:
     async with transaction(one, tenant=CLINIC, placer=EVERY_PLACER):
         with pytest.raises(Refused) as refused:
