@@ -98,6 +98,21 @@ _UNREAD: Final = frozenset({"display", "id"})
 _SAYS_IT: Final = frozenset({"code", "reference", "identifier"})
 
 
+def members_kept(rtype: str, keeps: tuple[str, ...]) -> Mapping[str, _Pick]:
+    """Return the must-keep members of a type that a placer's server stores, by `Type.member`.
+
+    Where `keeps` names none of the type, all of them: a proof that compares nothing is none.
+    """
+    names = {f"{rtype}.{member}": pick for member, pick in MUST_KEEP[rtype].items()}
+    return {name: pick for name, pick in names.items() if name in keeps} or names
+
+
+def unknown_members(keeps: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what in a registration names no must-keep member."""
+    known = {f"{rtype}.{one}" for rtype, members in MUST_KEEP.items() for one in members}
+    return tuple(one for one in keeps if one not in known)
+
+
 def differing(sent: Tree, stands: Tree, *, keeps: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Name the must-keep members of `sent` that do not stand in `stands`.
 
@@ -112,11 +127,9 @@ def differing(sent: Tree, stands: Tree, *, keeps: tuple[str, ...] = ()) -> tuple
     rtype = text(sent, "resourceType")
     if text(stands, "resourceType") != rtype:
         return (f"{rtype}.resourceType",)
-    names = {f"{rtype}.{member}": pick for member, pick in MUST_KEEP[rtype].items()}
-    kept = {name: pick for name, pick in names.items() if not keeps or name in keeps}
     return tuple(
         name
-        for name, pick in kept.items()
+        for name, pick in members_kept(rtype, keeps).items()
         if not _same(pick(sent), pick(stands), grows=name.endswith(".identifier"))
     )
 

@@ -46,6 +46,7 @@ class JobOutcome(StrEnum):
     DONE = "done"
     AGAIN = "again"
     NEEDS_PERSON = "needs-person"
+    DENIED = "denied"
 
 
 class LeaseLost(Exception):

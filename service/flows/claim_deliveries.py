@@ -5,12 +5,13 @@ from uuid import UUID
 from fhir_mappings.model.job import Job
 from service.deps import Deps
 from service.store import deliveries
-from service.store.transaction import EVERY_PLACER, transaction
+from service.store.transaction import EVERY_PLACER, retried, transaction
 
 _NO_TENANT = UUID(int=0)
 """The claim crosses tenants in a function of the database; nothing else of it sees a row."""
 
 
+@retried
 async def claim_deliveries(deps: Deps, *, most: int) -> list[Job]:
     """Claim up to `most` jobs that are due, oldest first.
 

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from fhir_mappings.decide.access import allow
+from fhir_mappings.decide.proof import unknown_members
 from fhir_mappings.model.caller import Caller, Verb
 from fhir_mappings.model.placer import Placer, Systems, Tells
 from fhir_mappings.problems import Code, Problem, Refused
@@ -31,8 +32,9 @@ async def connect_placer(deps: Deps, caller: Caller, command: ConnectPlacer) -> 
     """Register a placer with a client id of its own; a token for it is a verb of its own.
 
     Raises:
-        Refused: `role`; `value-format` for a base that is no address or missing where Tasks are
-            to be kept there; `placer-known` where the name is taken.
+        Refused: `role`; `value-format` for a base that is no address, is in the clear though the
+            placer is not internal, or is missing where Tasks are to be kept there, and for `keeps`
+            that names no must-keep member; `placer-known` where the name is taken.
     """
     allow(caller, Verb.CHANGE_CLINIC)
     _check(command)
@@ -68,6 +70,9 @@ async def connect_placer(deps: Deps, caller: Caller, command: ConnectPlacer) -> 
 
 def _check(command: ConnectPlacer) -> None:
     parts = urlsplit(command.base)
-    known = parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.query
+    open_road = parts.scheme == "https" or (parts.scheme == "http" and command.internal)
+    known = open_road and bool(parts.hostname) and not parts.query
     if (command.base and not known) or (command.tells is Tells.TASK and not command.base):
         raise Refused(Problem(Code.VALUE_FORMAT, expression="base"))
+    if unknown_members(command.keeps):
+        raise Refused(Problem(Code.VALUE_FORMAT, expression="keeps"))

@@ -166,7 +166,8 @@ async def _settle(deps: Deps, job: Job, end: End) -> JobOutcome:
             )
     pause = end.least if isinstance(end, Wait) else timedelta(0)
     deps.placers.breaker.note(job.placer_id, _health(end), now, pause=pause)
-    return _outcome(then)
+    denied = isinstance(end, Stop) and isinstance(then, Again)
+    return JobOutcome.DENIED if denied else _outcome(then)
 
 
 def _then(deps: Deps, job: Job, end: End) -> Again | ToPerson | str:

@@ -204,7 +204,10 @@ async def _put_back(
         await writebacks.note(conn, job.tenant, noted, code=ahead.code, at=now)
         await deliveries.put_back(conn, job, then, code=ahead.code, at=now, new_id=deps.new_id())
     deps.placers.breaker.note(job.placer_id, _health(carried, ahead), now, pause=known.pause)
-    return JobOutcome.NEEDS_PERSON if isinstance(then, ToPerson) else JobOutcome.AGAIN
+    if isinstance(then, ToPerson):
+        return JobOutcome.NEEDS_PERSON
+    denied = isinstance(carried.step, Stop) and not ahead.renewed
+    return JobOutcome.DENIED if denied else JobOutcome.AGAIN
 
 
 def _next(deps: Deps, job: Job, parcel: Parcel, carried: Carried) -> Ahead:

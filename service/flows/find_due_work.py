@@ -6,7 +6,7 @@ import msgspec
 
 from service.deps import Deps
 from service.store import timers
-from service.store.transaction import EVERY_PLACER, transaction
+from service.store.transaction import EVERY_PLACER, retried, transaction
 
 _NO_TENANT = UUID(int=0)
 _MOST = 100
@@ -22,6 +22,7 @@ class DueWork(msgspec.Struct, frozen=True, kw_only=True):
     what: str
 
 
+@retried
 async def find_due_work(deps: Deps) -> list[DueWork]:
     """List what is due now, across clinics: ids only, each referral once per reason."""
     async with transaction(deps.pool, tenant=_NO_TENANT, placer=EVERY_PLACER) as conn:

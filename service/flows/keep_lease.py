@@ -3,9 +3,10 @@
 from fhir_mappings.model.job import Job
 from service.deps import Deps
 from service.store import deliveries
-from service.store.transaction import transaction
+from service.store.transaction import retried, transaction
 
 
+@retried
 async def keep_lease(deps: Deps, job: Job) -> None:
     """Make a job's lease last as long again (L16).
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -22,6 +21,7 @@ from service.workers.wake import Wake
 
 _HEARTBEATS: Final = 4
 """How often a lease is renewed while it lasts (L16: 60 s, every 15 s)."""
+_FOR_PEOPLE: Final = frozenset({JobOutcome.NEEDS_PERSON, JobOutcome.DENIED})
 _BROKEN: Final = "raised"
 """The code of a job whose flow raised: what was raised stands in the log, never in the row."""
 
@@ -57,10 +57,11 @@ async def work(deps: Deps, job: Job, wake: Wake) -> None:
     finally:
         beating.cancel()
         doing.cancel()
-        for task in (beating, doing):
-            # Refused: the database is away while we settle; the lease runs out, the job is kept
-            with suppress(asyncio.CancelledError, LeaseLost, Refused):
-                await task
+        ended = await asyncio.gather(beating, doing, return_exceptions=True)
+    for fault in ended:
+        if isinstance(fault, Exception) and not isinstance(fault, LeaseLost):
+            # the database is away while we settle: the lease runs out, the job is kept
+            log.logger().warning("job.not-settled", job_id=str(job.id), problem=log.told(fault))
     wake.hint()  # the next job of this referral may be due now
 
 
@@ -72,7 +73,9 @@ async def _claimed(deps: Deps, most: int) -> list[Job]:
         return await claim_deliveries(deps, most=most)
     except Refused as away:
         log.logger().warning("worker.claim-refused", problem=str(away))
-        return []
+    except Exception:  # noqa: BLE001 - the outbox loop: whatever a claim meets, it goes on (F11)
+        log.logger().exception("worker.claim-raised")
+    return []
 
 
 async def _heartbeat(deps: Deps, job: Job) -> None:
@@ -87,7 +90,10 @@ async def _heartbeat(deps: Deps, job: Job) -> None:
 
 async def _do(deps: Deps, job: Job) -> None:
     said = log.logger().bind(
-        job_id=str(job.id), referral_id=str(job.referral), attempt=job.attempts
+        job_id=str(job.id),
+        referral_id=str(job.referral),
+        placer=str(job.placer_id),
+        attempt=job.attempts,
     )
     try:
         outcome = await _FLOWS[job.kind](deps, job)
@@ -100,7 +106,8 @@ async def _do(deps: Deps, job: Job) -> None:
     except Exception:  # noqa: BLE001 - the outbox loop: a poison job must not stop the others (F39)
         said.exception("job.raised")
         outcome = await finish_job(deps, job, FinishJob(code=_BROKEN))
-    said.info(f"job.{outcome.value}")
+    tell = said.warning if outcome in _FOR_PEOPLE else said.info
+    tell(f"job.{outcome.value}")
 
 
 async def _rescreen(deps: Deps, job: Job) -> JobOutcome:

@@ -41,7 +41,9 @@ async def _found(deps: Deps) -> list[DueWork]:
         return await find_due_work(deps)
     except Refused as away:
         log.logger().warning("timer.look-refused", problem=str(away))
-        return []
+    except Exception:  # noqa: BLE001 - the timer loop: it looks again in a moment
+        log.logger().exception("timer.look-raised")
+    return []
 
 
 async def _do(deps: Deps, due: DueWork) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fhir_mappings.decide.proof import MUST_KEEP, differing
+from fhir_mappings.decide.proof import MUST_KEEP, differing, unknown_members
 
 EXAMPLE = Path("tests/data/payloads/examples/09-write-back-procedure.json")
 Resource = dict[str, Any]
@@ -78,6 +78,7 @@ def test_the_same_said_otherwise_is_no_difference(
         ("Procedure", ("bodySite", 0, "text"), "Right upper trapezius", "bodySite"),
         ("Procedure", ("bodySite", 0, "coding", 0, "code"), "1", "bodySite"),
         ("Procedure", ("note", 0, "text"), "cut", "note"),
+        ("Procedure", ("code", "text"), "Treatment", "code"),
         ("Procedure", ("basedOn",), [{"reference": "ServiceRequest/other"}], "basedOn"),
         ("Procedure", ("status",), "in-progress", "status"),
         ("Procedure", ("usedCode",), None, "usedCode"),
@@ -158,6 +159,19 @@ def test_only_what_a_placer_keeps_is_asked_for() -> None:
     there = changed(sent("Procedure"), "identifier")
 
     assert differing(sent("Procedure"), there, keeps=("Procedure.status",)) == ()
+
+
+def test_a_placer_that_keeps_nothing_of_a_type_is_asked_for_all() -> None:
+    there = changed(sent("Procedure"), "status", to="in-progress")
+
+    assert differing(sent("Procedure"), there, keeps=("MedicationAdministration.status",)) == (
+        "Procedure.status",
+    )
+
+
+def test_a_registration_names_only_members_there_are() -> None:
+    assert unknown_members(("Procedure.status", "procedure.status")) == ("procedure.status",)
+    assert unknown_members(()) == ()
 
 
 def test_another_type_of_resource_is_a_difference() -> None:
