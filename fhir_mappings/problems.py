@@ -80,6 +80,7 @@ class Code(StrEnum):
     VERSION_NEEDED = "version-needed"
     VERSION_FORM = "version-form"
     PARAMETERS_FORM = "parameters-form"
+    KEY_FORM = "key-form"
     WHICH_PLACER = "which-placer"
     # not allowed
     ROLE = "role"
@@ -112,6 +113,7 @@ class Code(StrEnum):
     ANSWER_FORM = "answer-form"
     VISIT_FORM = "visit-form"
     PACK = "pack"
+    KEY_REUSED = "key-reused"
     CLINIC_FORM = "clinic-form"
     # another version, another state
     STALE = "stale"
@@ -128,6 +130,7 @@ class Code(StrEnum):
     PATIENT_BOOKED = "patient-booked"
     SCHEDULE_OVERLAP = "schedule-overlap"
     NONE_OFFERED = "none-offered"
+    KEY_RUNNING = "key-running"
     NEXT_FREE = "next-free"
     PLACER_KNOWN = "placer-known"
     # try again
@@ -324,6 +327,12 @@ TABLE: Final[Mapping[Code, Row]] = MappingProxyType(
             "The Parameters are not those of this operation.",
             "See its OperationDefinition in the guides.",
         ),
+        Code.KEY_FORM: Row(
+            _M,
+            "value",
+            "An Idempotency-Key has 1 to 255 printable characters.",
+            "Send such a key, a UUID for example.",
+        ),
         Code.WHICH_PLACER: Row(
             _M,
             "incomplete",
@@ -472,6 +481,18 @@ TABLE: Final[Mapping[Code, Row]] = MappingProxyType(
             "business-rule",
             "The record of the visit does not fit the booking.",
             "Correct the element named here.",
+        ),
+        Code.KEY_REUSED: Row(
+            _U,
+            "business-rule",
+            "This Idempotency-Key was sent with another request.",
+            "Give each request its own key; send the same key with the same bytes only.",
+        ),
+        Code.KEY_RUNNING: Row(
+            _C,
+            "conflict",
+            "The first request with this Idempotency-Key is not answered yet.",
+            "Send it again in a moment.",
         ),
         Code.PACK: Row(
             _U,

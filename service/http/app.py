@@ -24,6 +24,7 @@ from service.http.fhir.capability import metadata
 from service.http.identity import Identity
 from service.http.inject import Injected
 from service.http.limits import Budgets
+from service.http.once import once
 from service.http.ops import OPEN as OPS
 from service.http.problems import Fault, Turned, refused, turned
 from service.http.smart import OPEN as SMART
@@ -161,7 +162,7 @@ def _guarded(one: Route, gate: _Gate) -> HTTPRouteHandler:
     async def handle(request: Asked, deps: Injected) -> Response[bytes]:
         parts = {name: str(value) for name, value in request.path_params.items()}
         ask = await gate.ask(request, parts)
-        return _response(await gate.run(one.act, deps, ask))
+        return _response(await gate.run(once(one.act), deps, ask))
 
     return handle
 

@@ -26,6 +26,7 @@ ALLOWED = {
     "content_pack": READ,
     "delivery": APPEND,
     "hold": KEEP,
+    "idempotency": WORK,
     "message": APPEND,
     "open_window": WORK,
     "outbox": WORK,

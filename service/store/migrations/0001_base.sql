@@ -191,6 +191,19 @@ CREATE TABLE tombstone (
     PRIMARY KEY (tenant, placer_id, order_system, order_value)
 );
 
+-- Answers kept for 48 hours under a caller's Idempotency-Key; no status: it is being worked out.
+CREATE TABLE idempotency (
+    tenant        uuid NOT NULL,
+    actor         text NOT NULL,
+    key           text NOT NULL,
+    digest        bytea NOT NULL,               -- SHA-256 of method, address and bytes
+    status        integer,
+    headers       text NOT NULL DEFAULT '',
+    body          bytea NOT NULL DEFAULT '',
+    made_at       timestamptz NOT NULL,
+    CONSTRAINT idempotency_key PRIMARY KEY (tenant, actor, key)
+);
+
 -- ---------------------------------------------------------------- resources
 
 CREATE TABLE resource (
@@ -660,6 +673,10 @@ BEGIN
 END
 $$;
 
+ALTER TABLE idempotency ENABLE ROW LEVEL SECURITY;
+CREATE POLICY wall ON idempotency USING (tenant = current_tenant()
+    AND (current_placer() = '*' OR actor = 'placer:' || current_placer()));
+
 ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
 CREATE POLICY wall ON audit USING (
     tenant = current_tenant() AND (current_placer() = '*' OR placer_id::text = current_placer()));
@@ -967,6 +984,7 @@ GRANT SELECT, INSERT, UPDATE ON referral, resource, proposal, hold, visit, write
 GRANT SELECT, INSERT ON resource_history, screening, review, message, audit, delivery
     TO tpi_app, tpi_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO tpi_app, tpi_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency TO tpi_app, tpi_worker;
 GRANT SELECT, INSERT, UPDATE ON tombstone TO tpi_app, tpi_worker;
 GRANT SELECT, INSERT, UPDATE ON schedule TO tpi_app, tpi_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON open_window TO tpi_app, tpi_worker;
