@@ -236,17 +236,9 @@ async def _take(conn: Conn, work: _Work, read: Read) -> Received:
 async def _rescreen_others(conn: Conn, work: _Work, case: Case) -> None:
     """Ask for a new screening of the patient's other referrals: what came counts there too."""
     others = await referrals.living_of_patient(conn, work.tenant, work.space, case.patient_rid)
-    for other in others:
-        if other != case.id:
-            job = work.deps.new_id()
-            await outbox.add(
-                conn,
-                await referrals.find(conn, work.tenant, other),
-                outbox.JobKind.RESCREEN,
-                f"rescreen:{other}:{job}",
-                at=work.now,
-                new_id=job,
-            )
+    for other in sorted(set(others) - {case.id}):
+        standing = await referrals.lock(conn, work.tenant, referral=other)
+        await outbox.rescreen(conn, standing, at=work.now, new_id=work.deps.new_id())
 
 
 # ---------------------------------------------------------------- the order is held already
