@@ -3,6 +3,7 @@
 
 PYTEST_WORKERS ?= 2
 TESTS ?= tests
+PYTEST_ARGS ?=
 ARGS ?=
 BIN := .venv/bin
 SETUP := deploy/setup.sh
