@@ -94,9 +94,8 @@ def scene(
     with ExitStack() as stack:
         (urls,) = stack.enter_context(databases.lent(settings, f"tpi_{name}", fresh=True))
         processes: list[Process] = []
-        if ehr is None:
-            ehr, sandbox = _sandbox(stack, settings, name, folder)
-            processes.append(sandbox)
+        if ehr is None:  # it starts while we set up, and is waited for at the end
+            ehr = _sandbox(stack, settings, name, folder, processes)
         tokens, clinic = asyncio.run(_set_up(settings, urls, ehr, folder))
         port = free_port()
         base = f"http://{LOOPBACK}:{port}"
@@ -109,11 +108,14 @@ def scene(
             hands = Process("worker", ["worker"], environment=environment, folder=folder)
             processes.append(stack.enter_context(hands))
         door.wait_until(answers(f"{base}/fhir"))
+        processes[0].wait_until(answers(ehr.base))  # the sandbox; without one it is the door
         cast = _cast(stack, f"{base}/fhir", tokens, ehr, clinic, patience_seconds)
         yield Scene(cast=cast, tokens=tokens, ehr=ehr, processes=tuple(processes))
 
 
-def _sandbox(stack: ExitStack, settings: Settings, name: str, folder: Path) -> tuple[Ehr, Process]:
+def _sandbox(
+    stack: ExitStack, settings: Settings, name: str, folder: Path, processes: list[Process]
+) -> Ehr:
     port, token = free_port(), secrets.token_urlsafe(_TOKEN_BYTES)
     told = folder / "sandbox.token"
     keep_secret(told, token)
@@ -122,10 +124,8 @@ def _sandbox(stack: ExitStack, settings: Settings, name: str, folder: Path) -> t
     owner = settings.owner_url()
     environment = {"DATABASE_URL": owner} if owner else {}
     process = Process("sandbox", arguments, environment=environment, folder=folder)
-    stack.enter_context(process)
-    ehr = Ehr(base=f"http://{LOOPBACK}:{port}/fhir", token=token)
-    process.wait_until(answers(ehr.base))
-    return ehr, process
+    processes.append(stack.enter_context(process))
+    return Ehr(base=f"http://{LOOPBACK}:{port}/fhir", token=token)
 
 
 def keep_secret(file: Path, token: str) -> None:
