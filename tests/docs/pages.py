@@ -1,9 +1,12 @@
 """A page of the documentation as a reader follows it: its commands in order, what they print."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,18 +50,29 @@ def follow(
     tpi = f"{sys.executable} -m service.cli"
     for told, here in {".venv/bin/tpi": tpi, **places}.items():
         script = script.replace(told, here)
-    done = subprocess.run(  # noqa: S603 - the commands of our own pages
+    status, out, err = _bash(script, environment)
+    assert status == 0, f"{page.name}: {out[-2000:]}\n{err[-2000:]}"
+    printed = re.split(r"\n@@\d+\n", out)[1:]
+    return list(zip(run, printed, strict=True))
+
+
+def _bash(script: str, environment: Mapping[str, str]) -> tuple[int, str, str]:
+    """Run a script, and end whatever it left running in the background."""
+    shell = subprocess.Popen(  # noqa: S603 - the commands of our own pages
         ["/bin/bash", "-euo", "pipefail", "-c", script],
         cwd=ROOT,
         env=dict(environment),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
-        check=False,
+        start_new_session=True,
     )
-    assert done.returncode == 0, f"{page.name}: {done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-    printed = re.split(r"\n@@\d+\n", done.stdout)[1:]
-    return list(zip(run, printed, strict=True))
+    try:
+        out, err = shell.communicate(timeout=120)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGTERM)
+    return shell.returncode, out, err
 
 
 def alike(told: str, printed: str) -> bool:
