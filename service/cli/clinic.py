@@ -13,6 +13,7 @@ from service.flows.apply_clinic import ApplyClinic, ClinicApplied, apply_clinic
 app = typer.Typer(
     help="Set a clinic up, or change it.\n\n    tpi clinic apply clinic.json",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 

@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Let clients and people in, and shut them out.\n\n"
     "    tpi keys token --person c1; tpi keys revoke TOKEN-ID",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 

@@ -16,6 +16,7 @@ from service.store.roles import Direct
 app = typer.Typer(
     help="Bring the database's schema to this program's.\n\n    tpi migrate plan; tpi migrate up",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 

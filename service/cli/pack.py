@@ -19,6 +19,7 @@ from service.reads.explain import Explained, explained
 app = typer.Typer(
     help="Check a content pack, and see why it says what it says.\n\n    tpi pack check",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 LOCAL_DEFAULT = "local-default"

@@ -20,6 +20,7 @@ app = typer.Typer(
     help='Register referring organisations.\n\n    tpi placers add "Northside EHR"'
     " --base https://ehr.northside.example/fhir --tells task",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 Codes = Annotated[list[str], typer.Option(help="An identifier system; give it again for more.")]
