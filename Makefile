@@ -3,7 +3,6 @@
 
 PYTEST_WORKERS ?= 2
 TESTS ?= tests
-PYTEST_ARGS ?=
 ARGS ?=
 BIN := .venv/bin
 SETUP := deploy/setup.sh

@@ -78,9 +78,9 @@ def _union(found: Iterable[tuple[Match, ...]]) -> tuple[Match, ...]:
 
 async def matches(conn: Conn, space: UUID, wanted: Sequence[Wanted]) -> list[tuple[Match, ...]]:
     """Return what each question meets, in the order asked."""
-    found: list[list[Match]] = [[] for _ in wanted]
     if not wanted:
         return []
+    found: list[list[Match]] = [[] for _ in wanted]
     rows = await conn.fetch(
         sql("match_tokens"),
         space,
@@ -88,7 +88,8 @@ async def matches(conn: Conn, space: UUID, wanted: Sequence[Wanted]) -> list[tup
         [_UNIT.join(one.tokens) for one in wanted],
     )
     for row in rows:
-        found[row["n"] - 1].append(
+        place: int = row["n"] - 1
+        found[place].append(
             Match(
                 identity=Identity(rtype=row["rtype"], rid=row["rid"]),
                 version=row["vid"],

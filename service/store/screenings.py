@@ -10,7 +10,7 @@ from fhir_mappings.decide.review import open_findings, outcome_of
 from fhir_mappings.model.finding import Finding, Outcome, Screening
 from fhir_mappings.model.json import Identity, Tree, text
 from fhir_mappings.model.referral import Case
-from fhir_mappings.model.review import Review, Verdict
+from fhir_mappings.model.review import Review
 from fhir_mappings.model.stage import Standing
 from fhir_mappings.render.detected_issue import detected_issue, finding_rid, gone
 from service.store import resources
@@ -61,7 +61,7 @@ def judged(screening: Screening, said: Sequence[Review]) -> Judged:
 async def reviews(conn: Conn, case: Case) -> list[Review]:
     """Return every decision on a referral, oldest first."""
     rows = await conn.fetch(sql("reviews_of_referral"), case.tenant, case.id)
-    return [Review(**{**row, "verdict": Verdict(row["verdict"])}) for row in map(dict, rows)]
+    return [msgspec.convert(dict(row), Review) for row in rows]
 
 
 async def add_review(conn: Conn, case: Case, review: Review) -> None:
