@@ -59,7 +59,8 @@ class Server:
         self._log = log
         bearer = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = httpx2.Client(
-            headers={"Accept": FHIR_JSON, **bearer},
+            # HAPI answers a search from a minute ago unless told not to; a story asks about now
+            headers={"Accept": FHIR_JSON, "Cache-Control": "no-cache", **bearer},
             timeout=SECONDS,
             trust_env=False,
         )

@@ -10,25 +10,28 @@ from pathlib import Path
 
 import pytest
 
-from fhir_mappings.model.json import Tree
+from fhir_mappings.model.json import Tree, encode
 from fhir_mappings.terms import systems
 from service.cli.scene import Ehr, Scene, scene
 from service.loop import run, steps
 from service.loop.cast import NotAsTold, Telling
-from service.loop.look import each, resources, said
+from service.loop.look import at, each, resources, said
 from service.settings import Settings
 from service.store.embedded import Running
-from tests.interop.rig import Medplum
+from tests.interop.rig import Hapi, Medplum, Placer
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
+MRN = "https://ehr.northside.example/mrn"
+ORDER = "https://ehr.northside.example/order"
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 
 
 @contextmanager
 def a_loop(
-    postgres: Running, medplum: Medplum, folder: Path, *, patience: float = 30.0
+    postgres: Running, placer: Placer, folder: Path, *, patience: float = 30.0
 ) -> Generator[Scene]:
     settings = Settings.model_validate({"database_url": postgres.url("postgres")})
-    ehr = Ehr(base=medplum.base, token=medplum.token)
+    ehr = Ehr(base=placer.base, token=placer.token)
     with scene(
         settings, name=f"interop_{os.getpid()}", folder=folder, ehr=ehr, patience_seconds=patience
     ) as stands:
@@ -36,9 +39,11 @@ def a_loop(
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was(medplum: Medplum) -> Generator[None]:
+def _as_it_was(request: pytest.FixtureRequest) -> Generator[None]:
     yield
-    medplum.set(drop=[], refuse=[], transactions=True)
+    for name in {"medplum", "hapi"} & set(request.fixturenames):
+        rig: Placer = request.getfixturevalue(name)
+        rig.rest()
 
 
 def the_clean_story(stands: Scene) -> Telling:
@@ -47,9 +52,9 @@ def the_clean_story(stands: Scene) -> Telling:
     return telling
 
 
-def visits_at(medplum: Medplum) -> list[str]:
+def visits_at(placer: Placer) -> list[str]:
     """Return the visit of every Procedure that we wrote there, by its identifier."""
-    with medplum.server() as server:
+    with placer.server() as server:
         found = resources(server.get("Procedure?_count=1000").tree)
     return [
         said(key, "value")
@@ -59,13 +64,13 @@ def visits_at(medplum: Medplum) -> list[str]:
     ]
 
 
-def test_all_six_stories_come_true(postgres: Running, medplum: Medplum, tmp_path: Path) -> None:
+def test_all_six_stories_come_true(postgres: Running, placer: Placer, tmp_path: Path) -> None:
     told: list[str] = []
 
-    with a_loop(postgres, medplum, tmp_path) as stands:
+    with a_loop(postgres, placer, tmp_path) as stands:
         tellings = run.tell_all(stands.cast, begin=told.append, hear=lambda _: None)
 
-    visits = visits_at(medplum)
+    visits = visits_at(placer)
     assert len(told) == len(tellings) == 6
     assert all(telling.steps for telling in tellings)
     assert len(visits) == len(set(visits)) >= 1
@@ -128,11 +133,11 @@ def with_doses(form: Tree, count: int) -> Tree:
     return {**form, "entry": [procedure, *doses]}
 
 
-def test_a_visit_of_eight_doses_is_one_procedure_and_eight_doses(
-    postgres: Running, medplum: Medplum, tmp_path: Path
+def test_a_visit_of_eight_doses_stands_there_as_recorded_with_the_placers_own_references(
+    postgres: Running, placer: Placer, tmp_path: Path
 ) -> None:
-    # nine entries with ifNoneExist: this server refuses such a transaction as a whole
-    with a_loop(postgres, medplum, tmp_path) as stands:
+    # nine entries with ifNoneExist: Medplum refuses such a transaction as a whole
+    with a_loop(postgres, placer, tmp_path) as stands:
         cast = stands.cast
         telling = Telling(title="Eight doses", cast=cast, hear=lambda _: None)
         referred, appointment = run.booked_referral(telling, "clean-referral", "Eight")
@@ -141,6 +146,8 @@ def test_a_visit_of_eight_doses_is_one_procedure_and_eight_doses(
         recorded = steps.perform(cast, form)
         done = steps.wait_here(cast, referred, "written-back", "the write-back is proven")
         procedures = steps.at_placer(cast, "Procedure", systems.SID_VISIT, visit)
+        own = steps.at_placer(cast, "Patient", MRN, f"MRN-{cast.run}-Eight")
+        order = steps.at_placer(cast, "ServiceRequest", ORDER, f"ORD-{cast.run}-Eight")
         doses = [
             steps.at_placer(
                 cast, "MedicationAdministration", systems.SID_VISIT_DOSE, f"{visit}.{n}"
@@ -151,3 +158,51 @@ def test_a_visit_of_eight_doses_is_one_procedure_and_eight_doses(
     assert (recorded.status, done.status) == (200, "completed")
     assert len(procedures) == 1
     assert [len(found) for found in doses] == [1] * 8
+    sent = each(form, "entry")
+    record, dose = procedures[0], doses[7][0]
+    assert said(record, "subject", "reference") == f"Patient/{own[0]['id']}"
+    assert said(record, "basedOn", 0, "reference") == f"ServiceRequest/{order[0]['id']}"
+    assert record["bodySite"] == at(sent[0], "resource", "bodySite")
+    assert said(record, "note", 0, "text").endswith(f"tpi-intake visit {visit}")
+    assert said(dose, "partOf", 0, "reference") == f"Procedure/{record['id']}"
+    assert at(dose, "dosage", "dose") == at(sent[8], "resource", "dosage", "dose")
+    assert at(dose, "contained", 0, "batch") == at(sent[8], "resource", "contained", 0, "batch")
+
+
+def visit_posts(hapi: Hapi) -> list[int]:
+    """Return the statuses of every POST of a visit that came here, our worker's and the echoes'."""
+    return [
+        int(str(one["status"]))
+        for one in hapi.exchanges()
+        if one["method"] == "POST" and systems.SID_VISIT in encode(one).decode()
+    ]
+
+
+def test_six_deliveries_of_one_visit_at_once_are_one_procedure(
+    postgres: Running, hapi: Hapi, tmp_path: Path
+) -> None:
+    before = visits_at(hapi)
+    posted = len(visit_posts(hapi))
+    hapi.set(about=systems.SID_VISIT, echo=5)
+
+    with a_loop(postgres, hapi, tmp_path) as stands:
+        the_clean_story(stands)
+
+    statuses = visit_posts(hapi)[posted:]
+    assert len(statuses) >= 6
+    assert 409 in statuses, f"nobody lost the race: {statuses}"
+    assert len([one for one in visits_at(hapi) if one not in before]) == 1
+
+
+def test_an_answer_lost_after_the_commit_is_searched_for_and_adopted(
+    postgres: Running, hapi: Hapi, tmp_path: Path
+) -> None:
+    before = visits_at(hapi)
+    posted = len(visit_posts(hapi))
+    hapi.set(about=systems.SID_VISIT, lose=1)
+
+    with a_loop(postgres, hapi, tmp_path) as stands:
+        the_clean_story(stands)
+
+    assert len(visit_posts(hapi)) == posted + 1, "it was sent again though it stood there"
+    assert len([one for one in visits_at(hapi) if one not in before]) == 1

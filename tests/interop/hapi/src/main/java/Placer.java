@@ -6,7 +6,10 @@ import ca.uhn.fhir.jpa.test.config.TestR4Config;
 import ca.uhn.fhir.rest.server.HardcodedServerAddressStrategy;
 import ca.uhn.fhir.rest.server.RestfulServer;
 import ca.uhn.fhir.rest.server.provider.ResourceProviderFactory;
+import jakarta.servlet.DispatcherType;
 import java.io.PrintStream;
+import java.util.EnumSet;
+import org.eclipse.jetty.ee10.servlet.FilterHolder;
 import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
 import org.eclipse.jetty.ee10.servlet.ServletHolder;
 import org.eclipse.jetty.server.Server;
@@ -14,8 +17,8 @@ import org.eclipse.jetty.server.ServerConnector;
 import org.springframework.context.annotation.AnnotationConfigApplicationContext;
 
 /**
- * HAPI's JPA server on H2 in memory, as a referring organisation's: its real habits, nothing of
- * ours behind the door. Prints {"port": …} on standard output once it answers; the log is standard
+ * HAPI's JPA server on H2 in memory, as a referring organisation's: its real habits, and before it
+ * only {@link Wire}. Prints {"port": …} on standard output once it answers; the log is standard
  * error. What is left at HAPI's defaults is left on purpose.
  */
 public final class Placer {
@@ -35,6 +38,7 @@ public final class Placer {
     jetty.addConnector(door);
     door.open();
     var handler = new ServletContextHandler();
+    handler.addFilter(new FilterHolder(new Wire()), "/*", EnumSet.of(DispatcherType.REQUEST));
     handler.addServlet(new ServletHolder(fhir(beans, door.getLocalPort())), "/fhir/*");
     jetty.setHandler(handler);
     jetty.setStopAtShutdown(true);
