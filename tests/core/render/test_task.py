@@ -6,14 +6,15 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from fhir_mappings.model.finding import Action, Finding, FindingKind, Outcome
+from fhir_mappings.model.finding import Action, Finding, FindingKind
 from fhir_mappings.model.json import Tree, items, text
-from fhir_mappings.model.referral import Case
 from fhir_mappings.model.stage import Stage
 from fhir_mappings.model.story import Story, Told
+from fhir_mappings.render.checked import checked
 from fhir_mappings.render.detected_issue import finding_rid
 from fhir_mappings.render.task import task
 from fhir_mappings.terms import systems
+from tests.kit.cases import a_case
 
 AT = datetime(2026, 11, 25, 9, 12, tzinfo=UTC)
 ORDER: Tree = {
@@ -35,37 +36,6 @@ FINDING = Finding(
     sources=(),
     evidence=(),
 )
-
-
-def a_case(stage: Stage, **changes: object) -> Case:
-    case = Case(
-        id=UUID(int=1),
-        tenant=UUID(int=2),
-        placer_id=UUID(int=3),
-        order_system="https://ehr.example/order",
-        order_value="1",
-        order_rid="o1",
-        patient_rid="p1",
-        task_rid=str(UUID(int=1)),
-        stage=stage,
-        stage_since=AT,
-        outcome=Outcome.REVIEW,
-        priority="routine",
-        accepted_once=False,
-        booked_once=False,
-        partly=False,
-        planned_date=None,
-        variant="",
-        received_at=AT,
-        due_at=None,
-        question="",
-        reason="",
-        rounds=0,
-        content=b"",
-        stamp=None,
-        version=1,
-    )
-    return msgspec.structs.replace(case, **changes)
 
 
 def a_story(stage: Stage, **changes: object) -> Story:
@@ -92,8 +62,7 @@ def outputs(tree: Tree, kind: str) -> list[Tree]:
 def test_every_stage_makes_a_task_that_a_fhir_library_reads(stage: Stage) -> None:
     tree = task(a_story(stage, open=(FINDING,)), at=AT)
 
-    assert tree["resourceType"] == "Task"
-    assert tree["status"]
+    assert checked(tree)["status"]
 
 
 def test_it_names_the_order_the_patient_and_the_clinic() -> None:
