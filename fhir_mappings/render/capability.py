@@ -38,6 +38,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     """Who speaks: the public base, the release and when this process learnt what it serves."""
 
     base: str
+    authorize_endpoint: str
     token_endpoint: str
     version: str
     at: datetime
@@ -76,7 +77,10 @@ def _security(about: About) -> Json:
         "extension": [
             {
                 "url": OAUTH_URIS,
-                "extension": [{"url": "token", "valueUri": about.token_endpoint}],
+                "extension": [  # R4's definition of it wants both, whatever grants there are
+                    {"url": "authorize", "valueUri": about.authorize_endpoint},
+                    {"url": "token", "valueUri": about.token_endpoint},
+                ],
             }
         ],
         "service": [{"coding": [{"system": SECURITY_SERVICE, "code": "SMART-on-FHIR"}]}],

@@ -16,7 +16,7 @@ from service.http.exchange import BASE_PATH, Answer, Open
 from service.http.fhir.capability import COMMON
 from service.http.fhir.served import SERVED
 from service.http.ops import OPEN as OPS
-from service.http.smart.discovery import token_endpoint
+from service.http.smart.discovery import authorize_endpoint, token_endpoint
 from service.sandbox.doors import ROUTES
 from service.store import clinics, placers, tokens
 from service.store.clinics import Tenant
@@ -88,6 +88,7 @@ def _itself() -> Placer:
 def _metadata(deps: Deps) -> Open:
     about = About(
         base=deps.settings.fhir_base,
+        authorize_endpoint=authorize_endpoint(deps.settings.public_url),
         token_endpoint=token_endpoint(deps.settings.public_url),
         version=version("tpi-intake"),
         at=deps.now(),

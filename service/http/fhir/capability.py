@@ -11,7 +11,7 @@ from fhir_mappings.terms.search_parameters import TABLE
 from service.deps import Deps
 from service.http.exchange import BASE_PATH, Answer, Open, Route
 from service.http.fhir.served import SERVED, SYSTEM, Interaction, Row
-from service.http.smart.discovery import token_endpoint
+from service.http.smart.discovery import authorize_endpoint, token_endpoint
 
 OPERATION: Final = re.compile(r"/([A-Za-z]+)/\{rid\}/\$([a-z-]+)$")
 """An operation on one resource: its type and its name."""
@@ -33,6 +33,7 @@ class Metadata:
         if base not in self._of:
             about = About(
                 base=base,
+                authorize_endpoint=authorize_endpoint(deps.settings.public_url),
                 token_endpoint=token_endpoint(deps.settings.public_url),
                 version=version("tpi-intake"),
                 at=deps.now(),

@@ -17,6 +17,11 @@ def token_endpoint(public_url: str) -> str:
     return f"{public_url}/oauth/token"
 
 
+def authorize_endpoint(public_url: str) -> str:
+    """Return the address kept for a person's leave: nobody is sent there, no grant needs it."""
+    return f"{public_url}/oauth/authorize"
+
+
 async def configuration(deps: Deps) -> Answer:
     """Answer the discovery document."""
     tree: Tree = {

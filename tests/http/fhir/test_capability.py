@@ -40,7 +40,10 @@ async def test_the_statement_is_public_and_names_the_version_and_the_token_door(
     assert statement["fhirVersion"] == "4.0.1"
     assert statement["implementation"]["url"] == FHIR
     assert extension["url"].endswith("/StructureDefinition/oauth-uris")
-    assert extension["extension"] == [{"url": "token", "valueUri": f"{BASE}/oauth/token"}]
+    assert extension["extension"] == [
+        {"url": "authorize", "valueUri": f"{BASE}/oauth/authorize"},
+        {"url": "token", "valueUri": f"{BASE}/oauth/token"},
+    ]
 
 
 @pytest.mark.parametrize("rtype", sorted(SERVED))
