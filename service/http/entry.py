@@ -20,12 +20,18 @@ from service.http.exchange import FHIR_JSON, Answer
 from service.http.problems import Fault, Turned, turned
 from service.log import logger
 from service.settings import Settings
-from service.telemetry import answered
+from service.telemetry import METHODS, answered
 
 ADDRESS_BYTES: Final = 8 * 1024  # L26
 HEADER_BYTES: Final = 32 * 1024  # L26
 ODD_PORT: Final = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 PLAIN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+LENGTH_DIGITS: Final = 18
+"""Digits of a length that can be read as a number; Python itself refuses more than 4,300."""
+OPAQUE_ID: Final = re.compile(
+    r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+)
+"""A UUID or a trace id: it stands in the log, where a patient's number must not (SECURITY §5)."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 JSON_TYPES: Final = frozenset({"application/fhir+json", "application/json"})
 PATCH_TYPES: Final = frozenset({"application/json-patch+json"})
@@ -55,7 +61,7 @@ class Entry:
             await self._app(scope, receive, send)
             return
         headers = _headers(scope)
-        request_id = _plain(headers.get("x-request-id", "")) or str(self._new_id())
+        request_id = _opaque(headers.get("x-request-id", "")) or str(self._new_id())
         clear_contextvars()
         bind_contextvars(request_id=request_id)
         stamp = _Stamp(send, request_id, _plain(headers.get("x-correlation-id", "")))
@@ -92,7 +98,7 @@ class Entry:
         length = headers.get("content-length", "")
         if length and not (length.isascii() and length.isdigit()):
             raise Turned(Fault.BODY)
-        if length and int(length) > self._body_bytes:
+        if len(length) > LENGTH_DIGITS or (length and int(length) > self._body_bytes):
             raise Turned(Fault.LENGTH)
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise Turned(Fault.CONTENT_TYPE)
@@ -103,11 +109,12 @@ class Entry:
     def _tell(self, scope: HTTPScope, stamp: "_Stamp", seconds: float) -> None:
         # the router adds it where it found a route, whatever the type says
         route = str(cast("Mapping[str, object]", scope).get("path_template", "none"))
-        answered(route=route, method=scope["method"], status=stamp.status, seconds=seconds)
+        method = scope["method"] if scope["method"] in METHODS else "other"  # any token is one
+        answered(route=route, method=method, status=stamp.status, seconds=seconds)
         log.info(
             "request.served",
             route=route,
-            method=scope["method"],
+            method=method,
             status=stamp.status,
             size=stamp.size,
             duration_ms=round(seconds * 1000, 1),
@@ -159,6 +166,11 @@ def _headers(scope: HTTPScope) -> dict[str, str]:
 def _host_of(url: str) -> str:
     host = urlsplit(url).hostname or ""
     return f"[{host}]" if ":" in host else host.lower()
+
+
+def _opaque(value: str) -> str:
+    """Return a request's id as its caller gave it, where it can be nobody's name or number."""
+    return value if OPAQUE_ID.fullmatch(value) else ""
 
 
 def _plain(value: str) -> str:

@@ -235,9 +235,17 @@ async def test_a_patch_of_another_format_is_told_which_are_taken(shared: Door) -
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"), [("abc-1.2_Z", True), ("a b", False), ("x" * 65, False), ("a;b", False)]
+    ("sent", "kept"),
+    [
+        ("0199a0aa-1111-7222-8333-44445555a001", True),
+        ("4bf92f3577b34da6a3ce929d0e0e4736", True),
+        ("MRN-1234567", False),
+        ("a b", False),
+        ("x" * 65, False),
+        ("a;b", False),
+    ],
 )
-async def test_a_plain_request_id_comes_back_and_an_odd_one_is_replaced(
+async def test_an_opaque_request_id_comes_back_and_any_other_is_replaced(
     shared: Door, sent: str, *, kept: bool
 ) -> None:
     headers = {"x-request-id": sent, "x-correlation-id": "corr-1"}
