@@ -3,7 +3,7 @@
 Source: FHIR R4 http.html#transaction-response. The answer to a referral is `transaction_response`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Literal
@@ -30,12 +30,18 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def batch_response(
-    kind: Literal["batch-response", "transaction-response"], parts: Iterable[Part], *, base: str
+    kind: Literal["batch-response", "transaction-response"], parts: Sequence[Part], *, base: str
 ) -> bytes:
     """Write the Bundle; `base` is our public FHIR base."""
-    return encode(
-        {"resourceType": "Bundle", "type": kind, "entry": [_entry(one, base) for one in parts]}
-    )
+    entries = [_entry(one, base) for one in parts]
+    seen: set[tuple[str, int]] = set()
+    for part, entry in zip(parts, entries, strict=True):
+        # bdl-7: a version has its fullUrl once; `location` names it each time
+        key = str(part.identity), part.version if part.text else 0
+        if key in seen:
+            entry.pop("fullUrl", None)
+        seen.add(key)
+    return encode({"resourceType": "Bundle", "type": kind, "entry": entries})
 
 
 def _entry(part: Part, base: str) -> dict[str, object]:

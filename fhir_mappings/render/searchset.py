@@ -5,6 +5,7 @@ Source: FHIR R4 bundle.html, http.html#search and #history; PROTOCOL §9.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
@@ -48,7 +49,10 @@ def searchset(
         for one in matches
     ]
     if outcome is not None:
-        entries.append({"resource": outcome, "search": {"mode": "outcome"}})
+        # it stands nowhere, yet an entry of a searchset has a fullUrl (R4 bundle.html#unique)
+        name = uuid5(NAMESPACE_URL, encode(outcome).decode())
+        entry = {"fullUrl": f"urn:uuid:{name}", "resource": outcome, "search": {"mode": "outcome"}}
+        entries.append(entry)
     return _bundle("searchset", entries, total, links)
 
 
