@@ -10,11 +10,17 @@ from service import log
 from service.store.embedded import Running
 from service.store.pool import Pool, make_pool
 from tests.kit import database as kit
+from tests.kit import emitted
 from tests.kit.database import Database
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rounds", type=int, default=30, help="how often each race is run")
+    parser.addoption("--emitted", help="folder to keep what our service emits, for `make interop`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    emitted.choose(config.getoption("--emitted"))
 
 
 @pytest.fixture(scope="session")

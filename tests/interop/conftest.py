@@ -20,10 +20,12 @@ import pytest
 
 from fhir_mappings.model.json import Tree
 from service.loop.look import at
+from service.store.embedded import Running
 from tests.interop import jvm
 from tests.interop.judge import Judge
 from tests.interop.jvm import Program
 from tests.interop.rig import Hapi, Medplum, Placer
+from tests.interop.stories import Told, a_loop, tell_all
 
 HERE = Path(__file__).parent
 MEDPLUM = HERE / "medplum"
@@ -132,6 +134,13 @@ def placer(request: pytest.FixtureRequest) -> Placer:
     """Each placer in turn; what a rig cannot run is skipped by its own fixture."""
     chosen: Placer = request.getfixturevalue(request.param)
     return chosen
+
+
+@pytest.fixture(scope="session")
+def told(postgres: Running, placer: Placer, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """One whole run of the stories with that placer, for all tests that look at it."""
+    with a_loop(postgres, placer, tmp_path_factory.mktemp(placer.name)) as stands:
+        return tell_all(stands, placer)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from tests.interop.jvm import Program
 
 ERRORS: Final = frozenset({"error", "fatal"})
 _UNKNOWN_SYSTEM: Final = re.compile(r"CodeSystem is unknown and can't be validated: (\S+)")
+_VALUE_SET: Final = re.compile(r"http://[\w.]+/(?:fhir/)?ValueSet/[\w-]+")
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,12 @@ class Message:
 
     @property
     def kind(self) -> str:
-        """What sort of thing: the message's id, or the code system that it does not hold."""
+        """What sort of thing: the code system not held, or the message's id and its value set."""
         system = _UNKNOWN_SYSTEM.search(self.text)
-        return f"does not hold {system.group(1)}" if system else self.id.rsplit("/", 1)[-1]
+        if system:
+            return f"does not hold {system.group(1)}"
+        bound = _VALUE_SET.search(self.text)
+        return " ".join([self.id.rsplit("/", 1)[-1], *([bound.group()] if bound else [])])
 
 
 @dataclass

@@ -3,22 +3,20 @@
 What is asserted stands at the placer, read by plain HTTP; what our worker believes counts nothing.
 """
 
-import os
 from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from fhir_mappings.model.json import Tree, encode
 from fhir_mappings.terms import systems
-from service.cli.scene import Ehr, Scene, scene
+from service.cli.scene import Scene
 from service.loop import run, steps
 from service.loop.cast import NotAsTold, Telling
 from service.loop.look import at, each, resources, said
-from service.settings import Settings
 from service.store.embedded import Running
 from tests.interop.rig import Hapi, Medplum, Placer
+from tests.interop.stories import Told, a_loop
 
 MRN = "https://ehr.northside.example/mrn"
 ORDER = "https://ehr.northside.example/order"
@@ -26,23 +24,12 @@ ORDER = "https://ehr.northside.example/order"
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 
 
-@contextmanager
-def a_loop(
-    postgres: Running, placer: Placer, folder: Path, *, patience: float = 30.0
-) -> Generator[Scene]:
-    settings = Settings.model_validate({"database_url": postgres.url("postgres")})
-    ehr = Ehr(base=placer.base, token=placer.token)
-    with scene(
-        settings, name=f"interop_{os.getpid()}", folder=folder, ehr=ehr, patience_seconds=patience
-    ) as stands:
-        yield stands
-
-
 @pytest.fixture(autouse=True)
 def _as_it_was(request: pytest.FixtureRequest) -> Generator[None]:
+    names = {"medplum", "hapi"} & set(request.fixturenames)
+    rigs: list[Placer] = [request.getfixturevalue(name) for name in names]
     yield
-    for name in {"medplum", "hapi"} & set(request.fixturenames):
-        rig: Placer = request.getfixturevalue(name)
+    for rig in rigs:
         rig.rest()
 
 
@@ -64,15 +51,11 @@ def visits_at(placer: Placer) -> list[str]:
     ]
 
 
-def test_all_six_stories_come_true(postgres: Running, placer: Placer, tmp_path: Path) -> None:
-    told: list[str] = []
-
-    with a_loop(postgres, placer, tmp_path) as stands:
-        tellings = run.tell_all(stands.cast, begin=told.append, hear=lambda _: None)
-
+def test_all_six_stories_come_true(placer: Placer, told: Told) -> None:
     visits = visits_at(placer)
-    assert len(told) == len(tellings) == 6
-    assert all(telling.steps for telling in tellings)
+
+    assert len(told.titles) == len(told.tellings) == 6
+    assert all(telling.steps for telling in told.tellings)
     assert len(visits) == len(set(visits)) >= 1
 
 

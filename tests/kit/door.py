@@ -15,6 +15,7 @@ from service.flows.issue_token import IssueToken, issue_token
 from service.http.app import make_app
 from service.settings import Settings
 from service.store.pool import make_pool
+from tests.kit import emitted
 from tests.kit.clinic import CLINICIAN, SCHEDULER, ClinicWorld, a_clinic, deps_of
 from tests.kit.database import Database
 
@@ -44,7 +45,12 @@ class Door:
         """A client of the app in the test's own loop; `who` names a token, None has none."""
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         bearer = {"authorization": f"Bearer {self.tokens[who]}"} if who else {}
-        return httpx2.AsyncClient(transport=transport, base_url=BASE, headers={**bearer, **headers})
+        return httpx2.AsyncClient(
+            transport=transport,
+            base_url=BASE,
+            headers={**bearer, **headers},
+            event_hooks={"response": [emitted.keep_answer]},
+        )
 
 
 @asynccontextmanager

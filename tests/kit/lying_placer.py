@@ -16,6 +16,8 @@ from urllib.parse import parse_qsl
 
 import uvicorn
 
+from tests.kit import emitted
+
 Resource = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -107,6 +109,7 @@ class LyingPlacer:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         asked = await _read(scope, receive)
         self.asked.append(asked)
+        emitted.keep(f"to a placer: {asked.method} {asked.path}", asked.body)
         lie = next((one for one in self.lies if one.fits(asked)), None)
         if lie is None:
             await _write(send, self._truth(asked))
