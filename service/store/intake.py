@@ -17,6 +17,7 @@ from fhir_mappings.parse.references import conditions as conditions_of
 from fhir_mappings.parse.referral import person_keys
 from service.store import locks, resources
 from service.store.pool import Conn
+from service.store.refused import Again
 from service.store.resources import Write
 from service.store.screenings import encoded
 from service.store.statements import sql
@@ -45,11 +46,12 @@ async def look(
 ) -> Known:
     """Find what a message's conditions and persons meet in a space.
 
-    Where one meets nothing it may be made by this message: then its lock is taken and the
-    question is asked again, so that of two messages that bring the same person at once the
-    second one sees the first one's. In the steady state nothing is locked.
+    Where one meets nothing it may be made by this message: then it is claimed and the question
+    is asked again, so that of two messages that bring the same person at once the second one
+    sees the first one's. In the steady state nothing is claimed.
 
     Raises:
+        Again: another message claimed it and was rolled back.
         Refused: `unknown-parameter`, `parameter-value` for a condition that is not offered.
     """
     asked = sorted(conditions_of(entries))
@@ -62,14 +64,20 @@ async def look(
     found = await matches(conn, space, questions)
     unmet = [one for one, met in zip(questions, found, strict=True) if not met]
     if unmet:
-        keys = (locks.of_token(tenant, space, token) for one in unmet for token in one.tokens)
-        await locks.take(conn, keys)
+        ours = await locks.claim(conn, _keys(tenant, space, unmet))
         found = await matches(conn, space, questions)
+        still = [one for one, met in zip(questions, found, strict=True) if not met]
+        if not ours.issuperset(_keys(tenant, space, still)):
+            raise Again  # whoever claimed it first was rolled back
     rest = iter(found[len(asked) :])
     return Known(
         met=dict(zip(asked, found, strict=False)),
         persons={place: _union(next(rest) for _ in keys) for place, (_, keys) in people.items()},
     )
+
+
+def _keys(tenant: UUID, space: UUID, questions: Iterable[Wanted]) -> list[int]:
+    return [locks.of_token(tenant, space, token) for one in questions for token in one.tokens]
 
 
 def _union(found: Iterable[tuple[Match, ...]]) -> tuple[Match, ...]:

@@ -266,6 +266,28 @@ CREATE FUNCTION rids_with(p_space uuid, p_rtype text, p_tokens text[])
            AND NOT r.deleted
     $$;
 
+-- Claim what this transaction may create, in the order given, or wait for whoever claimed it. A
+-- waiter shares the lock with other waiters: when the winner has committed they all go on at once,
+-- none behind another's transaction. Says of each key whether it is ours.
+CREATE FUNCTION claim_or_wait(p_keys bigint[]) RETURNS boolean[]
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public
+    AS $$
+    DECLARE
+        one  bigint;
+        mine boolean;
+        ours boolean[] := '{}';
+    BEGIN
+        FOREACH one IN ARRAY p_keys LOOP
+            mine := pg_try_advisory_xact_lock(one);
+            IF NOT mine THEN
+                PERFORM pg_advisory_xact_lock_shared(one);
+            END IF;
+            ours := ours || mine;
+        END LOOP;
+        RETURN ours;
+    END
+    $$;
+
 -- ---------------------------------------------------------------- judging
 
 CREATE TABLE screening (
@@ -990,7 +1012,7 @@ GRANT SELECT, INSERT, UPDATE ON schedule TO tpi_app, tpi_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON open_window TO tpi_app, tpi_worker;
 
 REVOKE ALL ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
-    caller_of(bytea, timestamptz), rids_with(uuid, text, text[]),
+    caller_of(bytea, timestamptz), rids_with(uuid, text, text[]), claim_or_wait(bigint[]),
     slot_rows(uuid[], timestamptz, timestamptz, timestamptz, uuid, timestamptz, integer),
     is_taken(uuid, text, text, timestamptz, timestamptz, timestamptz),
     free_windows(timestamptz, timestamptz, timestamptz, integer),
@@ -999,7 +1021,7 @@ REVOKE ALL ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
     claim_jobs(uuid, timestamptz, integer, integer, integer, uuid[]),
     due_work(timestamptz, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
-    caller_of(bytea, timestamptz), rids_with(uuid, text, text[]),
+    caller_of(bytea, timestamptz), rids_with(uuid, text, text[]), claim_or_wait(bigint[]),
     slot_rows(uuid[], timestamptz, timestamptz, timestamptz, uuid, timestamptz, integer),
     free_windows(timestamptz, timestamptz, timestamptz, integer),
     hold_window(uuid, uuid, uuid, uuid, text, timestamptz, timestamptz, boolean),

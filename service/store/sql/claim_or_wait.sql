@@ -1,0 +1,1 @@
+SELECT claim_or_wait($1)
