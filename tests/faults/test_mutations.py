@@ -13,11 +13,15 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+import pytest
 
 from fhir_mappings.model.json import encode
 from fhir_mappings.model.placer import Placer, Tells
-from fhir_mappings.parse import guard
+from fhir_mappings.parse import checks, guard
+from fhir_mappings.parse import limits as extent
+from fhir_mappings.parse.places import Fault
 from fhir_mappings.parse.resource import judge
+from fhir_mappings.parse.shape import Shape
 from fhir_mappings.problems import MOST, TABLE, Code, Problem, Refused
 from service.http.fhir.served import SERVED, Interaction
 from service.http.problems import STATUS
@@ -135,6 +139,32 @@ def test_every_definition_is_mutated_in_some_resource() -> None:
 
     assert nowhere <= {"Element?"}, nowhere  # a twin in an array: mutated as Element
     assert all(judge(guard.read(encode(one)), shape()) == [] for one in valid())
+
+
+@pytest.mark.parametrize("blind", ["shape", "checks", "guard"])
+def test_a_judge_that_is_blind_in_one_eye_is_caught(
+    blind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sees_nothing(*_: object) -> Iterator[Fault]:
+        return iter(())
+
+    def finds_all_plain(*_: object) -> bool:
+        return True
+
+    match blind:
+        case "shape":
+            monkeypatch.setattr(Shape, "found", sees_nothing)
+        case "checks":
+            monkeypatch.setattr(checks, "found", sees_nothing)
+        case _:
+            monkeypatch.setattr(extent, "is_plain", finds_all_plain)
+    tally = Tally()
+
+    for case in cases(SEED, MAKES, most=15):
+        problems = judged(case)
+        tally.note(case, [], refused=bool(problems), right=is_right(case, problems))
+
+    assert tally.missed
 
 
 def by_http() -> Iterator[Case]:
