@@ -41,6 +41,9 @@ from tests.kit.visiting import QUICK
 
 LIBRARIES = ("httpx2", "httpcore2", "asyncpg", "uvicorn", "litestar", "asyncio", "stamina")
 LEAST_BYTES = 100_000
+ANOTHER = "QyCanary8"
+"""Sings where a redaction was taken out, in a server log that all tests share."""
+pytestmark = pytest.mark.xdist_group("server log")
 Provoke: TypeAlias = Callable[[Database], Awaitable[None]]
 
 
@@ -241,18 +244,18 @@ class Redaction:
 
 
 async def _foreign_key(_: Database) -> None:
-    log.logger().info("referral.received", patient=CANARY)
+    log.logger().info("referral.received", patient=ANOTHER)
 
 
 async def _library_says(_: Database) -> None:
     transport = httpx2.MockTransport(lambda _: httpx2.Response(200))
     async with httpx2.AsyncClient(transport=transport, base_url=BASE) as client:
-        await client.get(f"/fhir/Patient?name={CANARY}")
+        await client.get(f"/fhir/Patient?name={ANOTHER}")
 
 
 async def _exception_raised(_: Database) -> None:
     try:
-        int(CANARY)
+        int(ANOTHER)
     except ValueError:
         log.logger().exception("job.failed")
 
@@ -260,7 +263,7 @@ async def _exception_raised(_: Database) -> None:
 async def _statement_fails(database: Database) -> None:
     async with make_pool(database.urls.web, role="web", least=1) as pool:
         with pytest.raises(asyncpg.DataError):
-            await pool.fetchval("SELECT $1::text::int", CANARY)
+            await pool.fetchval("SELECT $1::text::int", ANOTHER)
 
 
 async def _statement_of_the_owner_fails(database: Database) -> None:
@@ -268,7 +271,7 @@ async def _statement_of_the_owner_fails(database: Database) -> None:
     conn = await connect(database.urls.owner)
     try:
         with pytest.raises(asyncpg.DataError):
-            await conn.fetchval("SELECT $1::text::int", CANARY)
+            await conn.fetchval("SELECT $1::text::int", ANOTHER)
     finally:
         await conn.close()
 
@@ -306,7 +309,7 @@ async def searched(database: Database, stream: io.BytesIO, provoke: Provoke) -> 
     traces, since = Traces(stream), database.server_log().stat().st_size
     await provoke(database)
     traces.read_logs(database, since)
-    return traces.hits()
+    return traces.hits(ANOTHER)
 
 
 @pytest.mark.parametrize("one", REDACTIONS, ids=lambda one: one.name)
