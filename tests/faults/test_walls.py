@@ -72,24 +72,14 @@ async def test_t31_a_foreign_id_and_a_foreign_identifier_are_free(clinics: TwoCl
             body = a_resource(rtype, id=f"taken-{rtype}")
             body["identifier"] = _identified(rtype, system, f"taken-{rtype}")
             await client.put(f"/fhir/{rtype}/taken-{rtype}", json=body, headers=JSON)
+            body["identifier"] = _identified(rtype, system, f"second-taken-{rtype}")
+            await client.post(f"/fhir/{rtype}", json=body, headers=JSON)
 
     for who in ("other", "far-placer"):
         async with door.client(who) as client:
             for rtype in PLAIN:
                 rid = f"taken-{rtype}"
-                body = a_resource(rtype, identifier=_identified(rtype, system, "{id}"))
-                unless = {"if-none-exist": f"identifier={system}|{{id}}"}
-                for one in (
-                    Question(
-                        road="If-None-Exist", method="POST", path=rtype, headers=unless, body=body
-                    ),
-                    Question(
-                        road="PUT",
-                        method="PUT",
-                        path=f"{rtype}/{{id}}",
-                        body={**body, "id": "{id}"},
-                    ),
-                ):
+                for one in claims(rtype, system):
                     made = await client.send(one.request(client, rid))
                     fresh = await client.send(one.request(client, never(rid)))
                     tries.made[one.road] += 1
@@ -100,6 +90,18 @@ async def test_t31_a_foreign_id_and_a_foreign_identifier_are_free(clinics: TwoCl
 
     print(tries)  # noqa: T201 - with -s: the count by road
     assert tries.leaks == []
+
+
+def claims(rtype: str, system: str) -> Iterator[Question]:
+    """Ways to take an id or an identifier for oneself; the second would find the first's."""
+    body = a_resource(rtype, identifier=_identified(rtype, system, "{id}"))
+    unless = {"if-none-exist": f"identifier={system}|{{id}}"}
+    yield Question(road="If-None-Exist", method="POST", path=rtype, headers=unless, body=body)
+    second = a_resource(rtype, identifier=_identified(rtype, system, "second-{id}"))
+    query = f"{rtype}?identifier={system}%7Csecond-{{id}}"
+    yield Question(road="conditional update", method="PUT", path=query, body=second)
+    whole = {**body, "id": "{id}"}
+    yield Question(road="PUT", method="PUT", path=f"{rtype}/{{id}}", body=whole)
 
 
 def _identified(rtype: str, system: str, value: str) -> Value:

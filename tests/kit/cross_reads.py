@@ -14,6 +14,7 @@ from service.http.fhir.served import SERVED
 from service.store.roles import Direct
 from tests.http.staff.test_booking import response
 from tests.kit.door import FHIR, JSON, Door
+from tests.kit.forms import PLAIN, a_resource
 from tests.kit.referrals import a_payload, replaced, resource_of
 from tests.kit.two_clinics import VICTIM
 
@@ -88,6 +89,20 @@ def questions(rtype: str, version: int) -> Iterator[Question]:
     yield Question(road="history", method="GET", path=f"{one}/_history")
     for number in range(1, version + 2):
         yield Question(road="vread", method="GET", path=f"{one}/_history/{number}")
+    yield from _searches(rtype)
+    for kind in ("batch", "transaction"):
+        entry = {"request": {"method": "GET", "url": one}}
+        bundle = {"resourceType": "Bundle", "type": kind, "entry": [entry]}
+        yield Question(road=kind, method="POST", path="", body=bundle)
+    stale = {"if-match": f'W/"{version}"'}
+    yield Question(road="If-Match", method="DELETE", path=one, headers=stale)
+    if rtype in PLAIN:
+        body = a_resource(rtype, id="{id}")
+        yield Question(road="If-Match", method="PUT", path=one, headers=stale, body=body)
+
+
+def _searches(rtype: str) -> Iterator[Question]:
+    """Every parameter that takes the id: of the type itself and of those that refer to it."""
     yield Question(road="search", method="GET", path=f"{rtype}?_id={{id}}&_total=accurate")
     yield Question(road="search", method="GET", path=f"{rtype}?_id={{id}}&_count=0")
     for name, parameter in TABLE.get(rtype, {}).items():
@@ -98,12 +113,6 @@ def questions(rtype: str, version: int) -> Iterator[Question]:
             if rtype in parameter.targets and other in SERVED:
                 path = f"{other}?{name}={rtype}/{{id}}&_total=accurate"
                 yield Question(road="search", method="GET", path=path)
-    for kind in ("batch", "transaction"):
-        entry = {"request": {"method": "GET", "url": one}}
-        bundle = {"resourceType": "Bundle", "type": kind, "entry": [entry]}
-        yield Question(road=kind, method="POST", path="", body=bundle)
-    stale = {"if-match": f'W/"{version}"'}
-    yield Question(road="If-Match", method="DELETE", path=one, headers=stale)
 
 
 def changes(story_patient: str) -> Iterator[tuple[str, Question]]:
