@@ -17,6 +17,7 @@ import asyncpg
 import httpx2
 import pytest
 
+from fhir_mappings.model.job import Job, JobKind, JobOutcome
 from fhir_mappings.model.placer import Tells
 from service import log
 from service.clients.egress import Egress
@@ -64,6 +65,17 @@ class World:
             for job in jobs:
                 await work(self.worker, job, Wake())
             await self.traces.read_tables(self.database)
+
+    async def run_broken(self, patch: pytest.MonkeyPatch) -> None:
+        """Do what is due by flows with a fault of ours: what they raise names the patient."""
+
+        async def raising(_deps: Deps, _job: Job) -> JobOutcome:
+            raise RuntimeError(CANARY)
+
+        with patch.context() as broken:
+            flows = dict.fromkeys(JobKind, raising)
+            broken.setattr("service.workers.outbox._FLOWS", flows)
+            await self.run_due(seconds=1)
 
 
 @pytest.fixture
@@ -117,7 +129,7 @@ async def _placer_with_a_server(door: Door, server: LyingPlacer) -> None:
     door.placer = placer.id
 
 
-async def the_loop(world: World) -> None:
+async def the_loop(world: World, patch: pytest.MonkeyPatch) -> None:
     """A referral with a finding, from its message to the proven write-back; the placer lies."""
     door, server = world.door, world.server
     bundle = with_canaries(a_payload("anticoagulated"))
@@ -138,6 +150,7 @@ async def the_loop(world: World) -> None:
     assert status == 201, told
     await world.run_due(seconds=1)
     await visit(door, task, str(first["id"]))
+    await world.run_broken(patch)
     server.lies = [
         Lie("status", method="POST", status=500, headers={"x-note": CANARY}, times=1),
         Lie("html", method="POST", status=502, headers={"location": f"/{CANARY}"}, times=1),
@@ -207,11 +220,14 @@ def address(asked: Asked) -> str:
 
 @pytest.mark.timeout(180)  # a whole loop with its faults, on a machine that others use
 async def test_t50_t51_a_patient_sings_nowhere_but_in_what_is_kept_of_them(
-    database: Database, stream: io.BytesIO, capfd: pytest.CaptureFixture[str]
+    database: Database,
+    stream: io.BytesIO,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     since = database.server_log().stat().st_size
     async with a_world(database, stream) as world:
-        await the_loop(world)
+        await the_loop(world, monkeypatch)
         await what_goes_wrong(world)
         await world.traces.read_tables(database)
         proven = await world.door.world.owner.pool.fetchval(
@@ -226,6 +242,7 @@ async def test_t50_t51_a_patient_sings_nowhere_but_in_what_is_kept_of_them(
 
     print(traces)  # noqa: T201 - with -s: what was searched
     assert proven == 1
+    assert b"RuntimeError" in traces.found["log"]
     assert traces.hits() == []
     assert traces.hits(token) == traces.hits(token.removeprefix("tpi_")) == []
     assert sum(map(len, traces.found.values())) >= LEAST_BYTES
