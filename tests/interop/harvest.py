@@ -31,19 +31,22 @@ KNOCKS: Final[tuple[tuple[str, str, Json], ...]] = (
 """Requests that are refused, each for a reason of its own: method, path, body."""
 
 
-def harvest(stands: Scene, placer: Placer) -> Iterator[Seen]:
-    """Yield (where it was seen, resource) of everything that carries a resourceType."""
-    for where, body in _everything(stands, placer):
+def harvest(stands: Scene, placer: Placer, *, since: int) -> Iterator[Seen]:
+    """Yield (where it was seen, resource) of everything that carries a resourceType.
+
+    `since` is how many requests had come to the placer before the run.
+    """
+    for where, body in _everything(stands, placer, since):
         if "resourceType" in body:
             yield where, body
 
 
-def _everything(stands: Scene, placer: Placer) -> Iterator[Seen]:
+def _everything(stands: Scene, placer: Placer, since: int) -> Iterator[Seen]:
     cast = stands.cast
     for one in list(cast.log):
         if one.url.startswith(cast.placer.base):
             yield f"{one.status} {one.method} {one.url}", members(one.received)
-    for one in placer.exchanges():
+    for one in placer.exchanges()[since:]:
         yield f"to {placer.name}: {one['method']} {one['url']}", members(one["body"])
     statement = cast.placer.get("metadata").tree
     yield "metadata", statement

@@ -32,7 +32,7 @@ class Placer:
         self.set()
 
     def exchanges(self) -> list[Tree]:
-        """Every request that came here: method, url below the base, status, body."""
+        """Every request that came here: method, url below the base, status (0: lost), body."""
         with self.server() as server:
             return each(server.get(f"{self._rig}/log").tree, "exchanges")
 

@@ -38,5 +38,7 @@ def a_loop(
 
 def tell_all(stands: Scene, placer: Placer) -> Told:
     titles: list[str] = []
+    since = len(placer.exchanges())
     tellings = run.tell_all(stands.cast, begin=titles.append, hear=lambda _: None)
-    return Told(titles=titles, tellings=tellings, emitted=list(harvest(stands, placer)))
+    emitted = list(harvest(stands, placer, since=since))
+    return Told(titles=titles, tellings=tellings, emitted=emitted)

@@ -59,9 +59,12 @@ final class Wire implements Filter {
     var echoes = meant ? echoed(request, body) : List.<CompletableFuture<HttpResponse<Void>>>of();
     boolean lost = meant && lose > 0;
     if (lost) lose--;
-    hapi.doFilter(new Replayed(request, body), lost ? new HungUp(request, response) : response);
-    exchanges.add(exchange(request, body, response.getStatus()));
-    CompletableFuture.allOf(echoes.toArray(CompletableFuture[]::new)).join();
+    try {
+      hapi.doFilter(new Replayed(request, body), lost ? new HungUp(request, response) : response);
+    } finally { // writing to a line that was cut fails, the exchange happened all the same
+      exchanges.add(exchange(request, body, lost ? 0 : response.getStatus()));
+      CompletableFuture.allOf(echoes.toArray(CompletableFuture[]::new)).join();
+    }
   }
 
   private void rig(HttpServletRequest request, HttpServletResponse response, byte[] body)
