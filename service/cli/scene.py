@@ -131,11 +131,13 @@ def _sandbox(
 
 
 def keep_secret(file: Path, token: str) -> None:
-    """Write a file that only this account may read."""
+    """Write a file that only this account may read; who sees it sees it whole."""
+    part = file.with_name(f".{file.name}.part")
     with contextlib.suppress(FileNotFoundError):
-        file.unlink()
-    file.touch(mode=0o600)
-    file.write_text(token, encoding="utf-8")
+        part.unlink()
+    part.touch(mode=0o600)
+    part.write_text(token, encoding="utf-8")
+    part.replace(file)
 
 
 def _environment(urls: Urls, base: str, port: int) -> dict[str, str]:
