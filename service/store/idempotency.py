@@ -8,6 +8,7 @@ import msgspec
 from fhir_mappings.model.caller import Caller
 from service.store.audit import actor
 from service.store.pool import Conn
+from service.store.refused import Again
 from service.store.statements import sql
 
 _headers = msgspec.json.Decoder(dict[str, str]).decode
@@ -41,11 +42,16 @@ async def claim(
     """Claim a key; return what stands under it where it is not ours to claim.
 
     What was kept before `oldest` is forgotten, what runs since before `stale` is taken over.
+
+    Raises:
+        Again: another request claimed it while we waited, later than our snapshot: neither row.
     """
     row = await conn.fetchrow(
         sql("claim_key"), caller.tenant, actor(caller), key, digest, at, oldest, stale
     )
-    if row is None or row["mine"]:
+    if row is None:
+        raise Again
+    if row["mine"]:
         return None
     if row["status"] is None:
         return Standing(digest=row["digest"], kept=None)
