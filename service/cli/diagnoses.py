@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import service
+from fhir_mappings.decide.pack_check import check_pack
 from fhir_mappings.model.placer import Placer
 from fhir_mappings.problems import Refused
 from service.cli.owner import owner_deps
-from service.cli.pack import unsourced
 from service.cli.placers import placer_named
 from service.clients.server import Server, Unreachable
 from service.content.load import load_pack
@@ -75,11 +75,15 @@ def content() -> Iterator[Check]:
     if pack.partial:
         named = ", ".join(pack.partial)
         yield Check(Level.WARN, "pack", f"stand partly in words only: {named}", "Read them.")
-    if not pack.content.clinically_reviewed:
+    facts = check_pack(pack)
+    if facts.dangling:
+        named = ", ".join(facts.dangling)
+        yield Check(Level.WARN, "pack", f"value sets never match: {named}", "Run `tpi pack check`.")
+    if not facts.signed:
         yield Check(
             Level.WARN,
             "pack",
-            f"not clinically reviewed; {len(unsourced(pack))} thresholds without a source",
+            f"not clinically reviewed; {len(facts.unsourced)} thresholds without a source",
             "Let the clinic's reviewer read `tpi pack check` before the first patient.",
         )
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from fhir_mappings.decide.pack_check import PackFacts, check_pack
 from fhir_mappings.model.finding import Evidence
-from fhir_mappings.model.pack import Pack
 from service.cli.carry import carry_out
 from service.cli.clinic import bytes_of
-from service.cli.output import AsJson, Output, Plain
+from service.cli.output import AsJson, Exit, Output, Plain
 from service.content.definitions import load_shape
 from service.content.load import load_pack
 from service.deps import utc_now
@@ -22,9 +22,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-LOCAL_DEFAULT = "local-default"
-"""The origin of a number that no published source gives (rules.schema.json)."""
-
 Directory = Annotated[
     Path | None, typer.Option("--pack", help="A pack's directory; none: the one we ship.")
 ]
@@ -32,23 +29,31 @@ Directory = Annotated[
 
 @app.command()
 def check(directory: Directory = None, *, as_json: AsJson = False, plain: Plain = False) -> None:
-    """Load a pack as the service does; list what stands only in words or has no source."""
+    """Load a pack as the service does; list what cannot act and what has no source.
+
+    Exit 1 where a rule looks for a value set that nothing can match.
+    """
     output = Output(as_json=as_json, plain=plain)
 
-    async def work() -> Pack:
-        return load_pack(directory)
+    async def work() -> PackFacts:
+        return check_pack(load_pack(directory))
 
     pack = carry_out(output, work)
+    for name in pack.dangling:
+        output.result("dangling", value_set=name, what="neither codes nor words: never matched")
     for rule in pack.partial:
         output.result("partial", rule=rule, what="something of it stands only in words")
-    for rule, what in unsourced(pack):
-        output.result("unsourced", rule=rule, what=what)
+    for one in pack.unsourced:
+        output.result("unsourced", rule=one.rule, what=one.what)
     output.result(
-        "pack", name=pack.name, version=pack.version, rules=len(pack.content.rules),
-        digest=pack.digest, clinically_reviewed=pack.content.clinically_reviewed,
+        "pack", name=pack.name, version=pack.version, rules=pack.rules,
+        digest=pack.digest, clinically_reviewed=pack.signed,
     )  # fmt: skip
-    if not pack.content.clinically_reviewed:
+    if not pack.signed:
         output.say("Not clinically reviewed: no clinic's reviewer has signed this pack.")
+    if pack.dangling:
+        output.say("→ Give each of these sets codes or words, or take it from its rules.")
+        raise typer.Exit(Exit.FAULT)
 
 
 @app.command()
@@ -97,13 +102,3 @@ def explain(
 def _place(evidence: Evidence, *, show_phi: bool) -> str:
     where = f"{evidence.path} by {evidence.how}"
     return f"{where}: {evidence.value} {evidence.date}".rstrip() if show_phi else where
-
-
-def unsourced(pack: Pack) -> list[tuple[str, str]]:
-    """Return the thresholds that no published source gives (DECISIONS 9), by rule."""
-    return [
-        (rule.id, threshold.what)
-        for rule in pack.content.rules
-        for threshold in rule.thresholds
-        if threshold.origin == LOCAL_DEFAULT
-    ]

@@ -4,10 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from typer.testing import CliRunner, Result
 
+from fhir_mappings.decide.pack_check import check_pack
 from fhir_mappings.model.json import Tree
+from fhir_mappings.model.pack import Pack
 from service.cli import app
+from service.content.load import load_pack
 from service.loop.look import said
 
 PAYLOADS = Path("tests/data/payloads/tpi")
@@ -74,3 +78,30 @@ def test_a_pack_with_a_changed_file_is_refused_by_its_name(tmp_path: Path) -> No
 
     assert refused.exit_code == 1
     assert changed.name in refused.stderr
+
+
+def test_a_check_lists_every_number_without_a_source() -> None:
+    checked = run("check", "--json")
+
+    rows: list[Tree] = [json.loads(line) for line in checked.stdout.splitlines()]
+    listed = [
+        (said(row, "rule"), said(row, "what")) for row in rows if said(row, "kind") == "unsourced"
+    ]
+    assert listed == [(one.rule, one.what) for one in check_pack(load_pack()).unsourced]
+    assert checked.exit_code == 0
+
+
+def test_a_pack_whose_set_lost_its_codes_and_words_fails_the_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bare = structs.replace(load_pack(), codes={})
+
+    def load_bare(_directory: Path | None) -> Pack:
+        return bare
+
+    monkeypatch.setattr("service.cli.pack.load_pack", load_bare)
+
+    checked = run("check", "--json")
+
+    assert "dangling" in checked.stdout
+    assert checked.exit_code == 1
