@@ -71,7 +71,6 @@ class Code(StrEnum):
     ID_FORM = "id-form"
     # the Bundle is wrong
     BUNDLE_TYPE = "bundle-type"
-    BUNDLE_RULE = "bundle-rule"
     DUPLICATE_IDENTITY = "duplicate-identity"
     REQUEST_FORM = "request-form"
     # the search or the headers are wrong
@@ -84,7 +83,6 @@ class Code(StrEnum):
     WHICH_PLACER = "which-placer"
     # not allowed
     ROLE = "role"
-    SCOPE = "scope"
     RESERVED = "reserved"
     # not there
     NOT_FOUND = "not-found"
@@ -288,9 +286,6 @@ TABLE: Final[Mapping[Code, Row]] = MappingProxyType(
             "This door takes no Bundle of this type.",
             "Send a transaction or batch to the base.",
         ),
-        Code.BUNDLE_RULE: Row(
-            _M, "invalid", "The Bundle breaks a rule of transactions.", "See FHIR R4 http.html."
-        ),
         Code.DUPLICATE_IDENTITY: Row(
             _M,
             "invalid",
@@ -344,9 +339,6 @@ TABLE: Final[Mapping[Code, Row]] = MappingProxyType(
             "forbidden",
             "Your role may not do this.",
             "Ask a person of the clinic whose role may.",
-        ),
-        Code.SCOPE: Row(
-            _F, "forbidden", "Your scopes do not cover this.", "Ask the clinic for the scope."
         ),
         Code.RESERVED: Row(
             _F,

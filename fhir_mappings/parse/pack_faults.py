@@ -31,7 +31,6 @@ from fhir_mappings.problems import Code, Problem
 _GROUP: Final = re.compile(r"(?<!\\)\((?!\?)")
 BY_DRUG: Final = "by-drug"
 UNTOLD: Final = "unknown"
-YEARS: Final = "a"
 
 
 def inputs_of(content: Content) -> Iterator[Input]:

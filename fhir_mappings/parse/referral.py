@@ -35,11 +35,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     task: Entry | None
 
 
-def is_referral(entries: Iterable[Entry]) -> bool:
-    """Tell whether a message brings an order."""
-    return any(_is_order(one) for one in entries)
-
-
 def orders(entries: Sequence[Entry]) -> tuple[Asked, ...]:
     """Find the orders of a message, each with the coordination Task that comes with it.
 

@@ -25,7 +25,6 @@ _STATES: Final = {
     "not-done": VisitState.NOT_PERFORMED,
 }
 _TRY_AGAIN: Final = "try-again"
-_UNDONE: Final = frozenset({VisitState.NOT_PERFORMED, VisitState.TRY_AGAIN})
 
 
 def visit(first: Entry, others: tuple[Entry, ...], *, base: str) -> Visit:

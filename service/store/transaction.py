@@ -79,22 +79,6 @@ async def unwalled(pool: Pool) -> AsyncGenerator[Conn]:
         await pool.release(conn)  # shielded by the pool itself
 
 
-@asynccontextmanager
-async def savepoint(conn: Conn) -> AsyncGenerator[None]:
-    """Undo the block alone where it raises; the transaction goes on.
-
-    asyncpg's own `conn.transaction()` refuses a transaction that it did not begin.
-    """
-    await conn.execute("SAVEPOINT step")
-    try:
-        yield
-    except BaseException:
-        if not _gone(conn):
-            await _to_its_end(conn.execute("ROLLBACK TO SAVEPOINT step; RELEASE SAVEPOINT step"))
-        raise
-    await conn.execute("RELEASE SAVEPOINT step")
-
-
 def retried(flow: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[None, None, T]]:
     """Run a whole flow again, at most three times, where another got in its way (`Again`).
 

@@ -8,10 +8,10 @@ import anyio
 import pytest
 
 from fhir_mappings.problems import Code, Refused
-from service.store.pool import Conn, Pool, make_pool
+from service.store.pool import Pool, make_pool
 from service.store.refused import Again
 from service.store.roles import Direct
-from service.store.transaction import EVERY_PLACER, lock_key, retried, savepoint, transaction
+from service.store.transaction import EVERY_PLACER, lock_key, retried, transaction
 from tests.kit.database import Database, answered
 
 CLINIC = UUID(int=1)
@@ -302,20 +302,6 @@ async def test_a_constraint_is_told_by_what_it_keeps(one: Pool) -> None:
         await hold(2)
 
     assert codes(refused) == [Code.WINDOW_TAKEN]
-
-
-async def test_a_savepoint_undoes_its_block_alone(owner: Direct, one: Pool) -> None:
-    async def step(conn: Conn) -> None:
-        async with savepoint(conn):
-            await conn.execute("INSERT INTO play.kept (n) VALUES (2)")
-            raise ZeroDivisionError
-
-    async with transaction(one, tenant=CLINIC, placer=EVERY_PLACER) as conn:
-        await conn.execute("INSERT INTO play.kept (n) VALUES (1)")
-        with pytest.raises(ZeroDivisionError):
-            await step(conn)
-
-    assert await kept(owner) == [1]
 
 
 async def test_crossed_locks_are_untied_by_running_a_flow_again(
