@@ -13,7 +13,7 @@ import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple, TypeAlias
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 import httpx2
@@ -73,13 +73,17 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One request below a placer's base: path segments and query are encoded here."""
+    """One request below a placer's base: its path segments are encoded here.
+
+    There is no query: what we ask for may be a patient's number, and an address is logged by
+    every proxy on the way (T42).
+    """
 
     method: str
     path: tuple[str, ...]
-    query: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = {}
     body: bytes | None = None
+    kind: str = "application/fhir+json"
 
 
 class Egress:
@@ -160,7 +164,7 @@ class Egress:
             "Accept": "application/fhir+json",
             "Accept-Encoding": "gzip",
             **({"Authorization": f"Bearer {door.token}"} if door.token else {}),
-            **({"Content-Type": "application/fhir+json"} if request.body is not None else {}),
+            **({"Content-Type": request.kind} if request.body is not None else {}),
         }
         async with pool.stream(
             request.method,
@@ -272,8 +276,7 @@ def _target(base: str, origin: Origin, address: str, request: Request) -> str:
     host = f"[{address}]" if ":" in address else address
     root = urlsplit(base).path.rstrip("/")
     path = "".join(f"/{quote(segment, safe='-._~$')}" for segment in request.path)
-    query = f"?{urlencode(request.query)}" if request.query else ""
-    return f"{origin.scheme}://{host}:{origin.port}{root}{path or '/' * (not root)}{query}"
+    return f"{origin.scheme}://{host}:{origin.port}{root}{path or '/' * (not root)}"
 
 
 async def _by_system(host: str, port: int) -> Sequence[str]:

@@ -5,6 +5,7 @@ Everything returned is bytes and a status: a claim, not yet a proof.
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlencode
 
 from fhir_mappings.model.json import Identity, Tree, encode
 from fhir_mappings.model.writeback import Reply
@@ -30,9 +31,16 @@ class FhirServer:
         """Read one resource."""
         return await self._call("GET", (identity.rtype, identity.rid), headers=_FRESH)
 
-    async def search(self, rtype: str, *query: tuple[str, str]) -> Reply:
-        """Search, past the server's own cache of results."""
-        return await self._call("GET", (rtype,), query=query, headers=_FRESH)
+    async def search(self, rtype: str, *parameters: tuple[str, str]) -> Reply:
+        """Search by a form, not in the address (T42), past the server's own cache of results."""
+        request = Request(
+            method="POST",
+            path=(rtype, "_search"),
+            headers=_FRESH,
+            body=urlencode(parameters).encode(),
+            kind="application/x-www-form-urlencoded",
+        )
+        return await self._egress.call(self._door, request)
 
     async def create(self, tree: Tree, *, unless: str) -> Reply:
         """Create one resource unless `unless` (a search) finds it: a belt, not the guard (F24)."""
@@ -57,14 +65,12 @@ class FhirServer:
         method: str,
         path: tuple[str, ...],
         *,
-        query: tuple[tuple[str, str], ...] = (),
         headers: Mapping[str, str] = {},
         body: Tree | None = None,
     ) -> Reply:
         request = Request(
             method=method,
             path=path,
-            query=query,
             headers=headers,
             body=None if body is None else encode(body),
         )

@@ -5,12 +5,14 @@ import gzip
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from uuid import UUID
 
 import pytest
 
 from fhir_mappings.model.writeback import Answer, Away
 from service.clients.egress import Deadlines, Door, Egress, Origin, Request, origin_of, permitted
+from service.clients.fhir import FhirServer
 from tests.kit.lying_placer import Lie, LyingPlacer, serving
 
 PLACER = UUID(int=1)
@@ -266,15 +268,26 @@ async def test_a_name_that_does_not_resolve_was_not_reached() -> None:
     assert reply.reached is False
 
 
-async def test_segments_and_queries_are_encoded_by_us() -> None:
-    request = Request(
-        method="GET", path=("Patient", "../admin?x#y"), query=(("identifier", "a|b&c=d"),)
-    )
+async def test_segments_are_encoded_by_us() -> None:
+    request = Request(method="GET", path=("Patient", "../admin?x#y"))
     async with serving(LyingPlacer()) as server, an_egress() as egress:
         await egress.call(door(server.base), request)
 
         assert server.asked[0].path == "/Patient/../admin?x#y"
-        assert server.asked[0].query == {"identifier": "a|b&c=d"}
+        assert server.asked[0].query == {}
+
+
+async def test_t42_what_is_searched_for_stands_in_no_address() -> None:
+    async with serving(LyingPlacer()) as server, an_egress() as egress:
+        reply = await FhirServer(egress, door(server.base)).search(
+            "Patient", ("identifier", "a|b&c=d")
+        )
+
+        assert isinstance(reply, Answer)
+        assert reply.status == HTTPStatus.OK
+        assert server.asked[0].path == "/Patient"
+        assert server.asked[0].query == {}
+        assert server.asked[0].form == {"identifier": "a|b&c=d"}
 
 
 async def test_no_more_calls_are_in_flight_than_allowed() -> None:

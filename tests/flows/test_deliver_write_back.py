@@ -441,4 +441,4 @@ async def test_an_address_that_the_order_came_with_is_taken_without_a_search(
     (procedure,) = clinic.server.of_type("Procedure")
     assert procedure["subject"] == {"reference": "Patient/there-9"}
     assert procedure["basedOn"] == [{"reference": "ServiceRequest/there-9"}]
-    assert {one.path for one in clinic.server.calls("GET")} & {"/Patient"} == set()
+    assert {one.path for one in clinic.server.calls("SEARCH")} & {"/Patient"} == set()

@@ -25,11 +25,12 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 @dataclass
 class Asked:
-    """One request as it arrived."""
+    """One request as it arrived; the `method` of a POST to `_search` is told as SEARCH."""
 
     method: str
     path: str
     query: dict[str, str]
+    form: dict[str, str]
     headers: dict[str, str]
     body: Any
 
@@ -172,8 +173,8 @@ class LyingPlacer:
             return self._create(asked.body, asked.headers.get("if-none-exist", ""))
         if asked.method == "PUT":
             return self._update(asked, "/".join(parts))
-        if len(parts) == 1:
-            return self._search(parts[0], asked.query)
+        if asked.method == "SEARCH":
+            return self._search(parts[0], asked.form)
         key = "/".join(parts)
         if key not in self.stored or key in self.hides:
             return Reply(404, {"resourceType": "OperationOutcome"})
@@ -209,8 +210,8 @@ class LyingPlacer:
         self.stored[key] = {**asked.body, "meta": {**standing["meta"], "versionId": version}}
         return Reply(200, self.stored[key])
 
-    def _search(self, rtype: str, query: dict[str, str]) -> Reply:
-        found = self._matching(f"identifier={query.get('identifier', '')}", rtype)
+    def _search(self, rtype: str, form: dict[str, str]) -> Reply:
+        found = self._matching(f"identifier={form.get('identifier', '')}", rtype)
         entries = [
             {
                 "fullUrl": f"{self.base}/{one}",
@@ -254,12 +255,17 @@ async def _read(scope: dict[str, Any], receive: Receive) -> Asked:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
+    headers = {k.decode(): v.decode() for k, v in scope["headers"]}
+    form = headers.get("content-type") == "application/x-www-form-urlencoded"
+    path = scope["path"].removeprefix("/fhir")
+    searches = scope["method"] == "POST" and path.endswith("/_search")
     return Asked(
-        method=scope["method"],
-        path=scope["path"].removeprefix("/fhir"),
+        method="SEARCH" if searches else scope["method"],
+        path=path.removesuffix("/_search") if searches else path,
         query=dict(parse_qsl(scope["query_string"].decode())),
-        headers={k.decode(): v.decode() for k, v in scope["headers"]},
-        body=json.loads(body) if body else None,
+        form=dict(parse_qsl(body.decode())) if form else {},
+        headers=headers,
+        body=json.loads(body) if body and not form else None,
     )
 
 
