@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7  # noqa: TID251 - the shell's one source of 
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.parse.shape import Shape
 from service.clients.egress import Deadlines, Egress
+from service.clients.keys import LIMITS, Keys
 from service.clients.placers import Placers
 from service.content.definitions import load_shape
 from service.content.load import load_pack
@@ -33,6 +34,10 @@ def _no_settings() -> Placers:
     return Placers(Egress(Deadlines()))
 
 
+def _no_keys() -> Keys:
+    return Keys(Egress(LIMITS))
+
+
 def _chance() -> Chance:
     return SystemRandom().random
 
@@ -43,8 +48,8 @@ class Deps:
 
     `now` gives an aware UTC moment; a flow asks once. `new_id` gives a UUIDv7. `wake` hints to a
     worker of the same process that work was committed; polling is the truth (DECISIONS 14).
-    `placers` are the servers of other people, for workers. `chance` gives a number in [0, 1): the
-    jitter of waits.
+    `placers` are the servers of other people. `keys` are the public keys of clients that sign
+    their tokens. `chance` gives a number in [0, 1): the jitter of waits.
     """
 
     pool: Pool
@@ -55,6 +60,7 @@ class Deps:
     new_id: NewId
     wake: Callable[[], None]
     placers: Placers = field(default_factory=_no_settings)
+    keys: Keys = field(default_factory=_no_keys)
     chance: Chance = field(default_factory=_chance)
 
 
@@ -82,7 +88,8 @@ async def open_deps(
     """
     most = settings.pool_web if role == "web" else settings.pool_worker
     placers = Placers(Egress(Deadlines.of(settings)))
-    async with make_pool(url, role=role, most=most) as pool, aclosing(placers):
+    keys = Keys(Egress(LIMITS))
+    async with make_pool(url, role=role, most=most) as pool, aclosing(placers), aclosing(keys):
         yield Deps(
             pool=pool,
             settings=settings,
@@ -92,6 +99,7 @@ async def open_deps(
             new_id=new_id,
             wake=wake,
             placers=placers,
+            keys=keys,
         )
 
 

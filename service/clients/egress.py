@@ -159,9 +159,9 @@ class Egress:
         """Send to the checked address; the name stays in Host and in TLS (SNI, certificate)."""
         pool = self._pools.get(door.placer) or self._pool(door.placer)
         headers = {
+            "Accept": "application/fhir+json",
             **request.headers,
             "Host": _host(origin),
-            "Accept": "application/fhir+json",
             "Accept-Encoding": "gzip",
             **({"Authorization": f"Bearer {door.token}"} if door.token else {}),
             **({"Content-Type": request.kind} if request.body is not None else {}),
