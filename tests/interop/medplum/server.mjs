@@ -121,7 +121,8 @@ async function handle(request, response) {
   const url = new URL(request.url, 'http://placer');
   let [status, body] = [400, outcome('structure', 'The body is not JSON.')];
   try {
-    const sent = text ? JSON.parse(text) : undefined;
+    const form = request.headers['content-type'] === 'application/x-www-form-urlencoded';
+    const sent = form ? Object.fromEntries(new URLSearchParams(text)) : text ? JSON.parse(text) : undefined;
     if (url.pathname.startsWith('/_rig/')) {
       [status, body] = rig(request.method, url, sent);
     } else if (url.pathname.startsWith('/fhir')) {
