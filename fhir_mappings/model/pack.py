@@ -22,11 +22,14 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     `codes` leads from system and code (both in the pack's normal form) to the sets. `reads` says
     which elements to read of which resource type, `marked` which plain elements decide about an
     entry. `digest` is the SHA-256 over all files of the pack. `partial` names rules of which
-    something stands only in words. Compared by identity: plans are kept per pack.
+    something stands only in words. `base` is the pack that this one changes, as `address|version`,
+    empty for one that stands alone. `acts` is a digest of what decides whether a rule fires: a
+    decision on its finding stands while it does. Compared by identity: plans are kept per pack.
     """
 
     name: str
     version: str
+    base: str
     digest: str
     content: Content
     texts: Texts
@@ -34,3 +37,4 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     reads: Mapping[str, tuple[str, ...]]
     marked: frozenset[str]
     partial: tuple[RuleId, ...]
+    acts: Mapping[RuleId, str]

@@ -71,8 +71,8 @@ def faults(content: Content, texts: Texts, sets: frozenset[str]) -> Iterator[Pro
     """
     ids = frozenset(rule.id for rule in content.rules)
     known_sets = sets | content.includes.keys()
-    for index, rule in enumerate(content.rules):
-        at = f"rules[{index}]"
+    for rule in content.rules:
+        at = f"rules[{rule.id}]"
         yield from _missing(at, _sets_of(rule), known_sets)
         yield from _missing(at, _rules_of(rule), ids)
         for one in (*rule.inputs, *rule.applies_when.preconditions):

@@ -21,11 +21,33 @@ class _Expansion(msgspec.Struct, frozen=True):
     contains: tuple[_Contains, ...] = ()
 
 
+class _Include(msgspec.Struct, frozen=True, rename="camel"):
+    value_set: tuple[str, ...] = ()
+
+
+class _Compose(msgspec.Struct, frozen=True):
+    include: tuple[_Include, ...] = ()
+
+
 class ValueSet(msgspec.Struct, frozen=True, tag_field="resourceType", tag="ValueSet"):
-    """One file: the codes of one set in one code system."""
+    """One file: the codes of one set in one code system, or what a whole set includes."""
 
     id: str
-    expansion: _Expansion
+    url: str = ""
+    expansion: _Expansion = _Expansion()
+    compose: _Compose = _Compose()
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether it stands for its set in every code system."""
+        return "." not in self.id
+
+
+def included(one: ValueSet) -> tuple[str, ...]:
+    """Name the other sets that a whole set is the union of; its own parts are not named."""
+    named = (url for row in one.compose.include for url in row.value_set)
+    ids = (url.partition("|")[0].rpartition("/")[2] for url in named)
+    return tuple(name for name in ids if "." not in name)
 
 
 def set_of(one: ValueSet) -> str:
