@@ -96,6 +96,7 @@ class Code(StrEnum):
     SUBJECT_TYPE = "subject-type"
     FOCUS_NOT_FOUND = "focus-not-found"
     REFERENCE_NOT_FOUND = "reference-not-found"
+    NO_ORDER = "no-order"
     ORDER_STATUS = "order-status"
     ORDER_INTENT = "order-intent"
     ORDER_NOT_TO_PERFORM = "order-not-to-perform"
@@ -397,6 +398,12 @@ TABLE: Final[Mapping[Code, Row]] = MappingProxyType(
             "not-found",
             "The reference leads to no entry of this Bundle.",
             "Add the entry, or give the address of a resource that you sent before.",
+        ),
+        Code.NO_ORDER: Row(
+            _U,
+            "required",
+            "There is no order in this Bundle.",
+            "Add the ServiceRequest, a draft too, with the Patient and what is known.",
         ),
         Code.ORDER_STATUS: Row(
             _U,

@@ -12,6 +12,7 @@ _S, _R, _C, _O = Role.SCHEDULER, Role.REVIEWER, Role.CLINICIAN, Role.OPERATOR
 _STAFF: Final[Mapping[Verb, frozenset[Role]]] = MappingProxyType(
     {
         Verb.READ: frozenset({_S, _R, _C, Role.TESTER}),
+        Verb.PRECHECK: frozenset({_S, _R, _C, Role.TESTER}),
         Verb.APPROVE: frozenset({_R, _C}),
         Verb.OVERRIDE: frozenset({_C}),
         Verb.ASK: frozenset({_R, _C}),
@@ -46,6 +47,7 @@ _PLACER: Final = frozenset(
         Verb.CANCEL_BOOKING,
         Verb.STORE_RESOURCES,
         Verb.READ,
+        Verb.PRECHECK,
     }
 )
 
@@ -61,6 +63,11 @@ def may(caller: Caller, verb: Verb) -> bool:
     if caller.is_staff:
         return not caller.roles.isdisjoint(_STAFF.get(verb, frozenset()))
     return verb in _SERVICE
+
+
+def staff_who_may(verb: Verb) -> tuple[Role, ...]:
+    """Return the roles of the clinic's people that cover a verb."""
+    return tuple(role for role in Role if role in _STAFF[verb])
 
 
 def allow(caller: Caller, verb: Verb) -> None:

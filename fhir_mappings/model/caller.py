@@ -33,6 +33,7 @@ class Verb(StrEnum):
     ANSWER_PROPOSAL = "answer-proposal"
     STORE_RESOURCES = "store-resources"
     READ = "read"
+    PRECHECK = "precheck"
     RESCREEN = "rescreen"
     APPROVE = "approve"
     OVERRIDE = "override"

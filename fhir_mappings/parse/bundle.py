@@ -80,6 +80,48 @@ def entries(tree: Tree, slices: Sequence[bytes], *, types: frozenset[str]) -> tu
     return tuple(found)
 
 
+def carried(tree: Tree) -> tuple[Entry, ...]:
+    """Read the resources of a Bundle that asks nothing of us, in document order.
+
+    Each stands under its own id, else under that of its fullUrl, as if it were PUT there; in a
+    history the newest version of each comes first and counts.
+
+    Raises:
+        Refused: `duplicate-identity` where a resource stands twice and none is the newer.
+    """
+    found: list[Entry] = []
+    for place, one in enumerate(items(tree.get("entry"))):
+        resource = members(members(one).get("resource"))
+        if resource:
+            found.append(_carried(place, text(one, "fullUrl"), resource))
+    if text(tree, "type") == "history":
+        first = {(one.rtype, one.rid or str(one.place)): one for one in reversed(found)}
+        return tuple(one for one in found if one in first.values())
+    count = Counter((one.rtype, one.rid) for one in found if one.rid)
+    refuse_any(
+        Problem(Code.DUPLICATE_IDENTITY, f"{one.at}.id")
+        for one in found
+        if count[one.rtype, one.rid] > 1
+    )
+    return tuple(found)
+
+
+def _carried(place: int, full_url: str, resource: Tree) -> Entry:
+    match = _RESTFUL.fullmatch(full_url)
+    rid = text(resource, "id") or (match["rid"] if match else "")
+    return Entry(
+        place=place,
+        full_url=full_url,
+        method=Method.PUT if rid else Method.POST,
+        rtype=text(resource, "resourceType"),
+        rid=rid,
+        condition="",
+        if_match="",
+        tree=resource,
+        raw=b"",
+    )
+
+
 def address(entry: Entry) -> tuple[str, Identity] | None:
     """Return base and identity where the fullUrl is an address, as `http://base/Type/id`."""
     match = _RESTFUL.fullmatch(entry.full_url)

@@ -18,10 +18,10 @@ from fhir_mappings.problems import Code, Problem, Refused, refuse_any
 from fhir_mappings.terms import systems
 
 _TAKEN: Final = frozenset({"active", "on-hold", "unknown", ""})
-_ENDED: Final = frozenset({"completed", "revoked", "entered-in-error"})
 _ORDERS: Final = frozenset(
     {"order", "original-order", "reflex-order", "filler-order", "instance-order", "directive"}
 )
+_DRAFTS: Final = frozenset({"draft", "proposal", "plan", "option"})
 _PERSONS: Final = frozenset({"Patient", "Practitioner", "Organization"})
 
 Reading = Mapping[int, Mapping[str, str]]
@@ -35,10 +35,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     task: Entry | None
 
 
-def orders(entries: Sequence[Entry]) -> tuple[Asked, ...]:
+def orders(entries: Sequence[Entry], *, drafts: bool = False) -> tuple[Asked, ...]:
     """Find the orders of a message, each with the coordination Task that comes with it.
 
-    More than one order of the same subject is one referral each.
+    More than one order of the same subject is one referral each. `drafts` lets drafts and
+    proposals pass: a precheck is asked about those too.
 
     Raises:
         Refused: what they are not taken for, all at once: `order-status`, `order-intent`,
@@ -47,7 +48,7 @@ def orders(entries: Sequence[Entry]) -> tuple[Asked, ...]:
     """
     found = [one for one in entries if _is_order(one)]
     tasks = {one.place: [task for task in entries if _coordinates(task, one)] for one in found}
-    problems = [fault for one in found for fault in _order_faults(one)]
+    problems = [fault for one in found for fault in _order_faults(one, drafts=drafts)]
     problems += [
         Problem(Code.TWO_SUBJECTS, f"{one.at}.subject")
         for one in found[1:]
@@ -233,12 +234,12 @@ def _coordinates(entry: Entry, order: Entry) -> bool:
     return "fulfill" in _task_codes(entry) and focus in {order.full_url, relative} - {""}
 
 
-def _order_faults(order: Entry) -> Iterator[Problem]:
+def _order_faults(order: Entry, *, drafts: bool) -> Iterator[Problem]:
     tree = order.tree
-    status = text(tree, "status")
-    if status in _ENDED or status not in _TAKEN:
+    also = _DRAFTS if drafts else frozenset[str]()
+    if text(tree, "status") not in _TAKEN | also:
         yield Problem(Code.ORDER_STATUS, f"{order.at}.status")
-    if text(tree, "intent") not in _ORDERS:
+    if text(tree, "intent") not in _ORDERS | also:
         yield Problem(Code.ORDER_INTENT, f"{order.at}.intent")
     if tree.get("doNotPerform") is True:
         yield Problem(Code.ORDER_NOT_TO_PERFORM, f"{order.at}.doNotPerform")

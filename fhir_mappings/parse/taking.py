@@ -102,6 +102,7 @@ def read(
     base: str,
     new_rid: Callable[[], str],
     standing: Mapping[int, Identity],
+    others_too: bool = False,
 ) -> Read:
     """Read a message as far as it is about one order.
 
@@ -114,6 +115,8 @@ def read(
         new_rid: Gives the id of a new resource.
         standing: Identities of entries that stand already: the order is held, or another order
             of the same message brought them.
+        others_too: Whether data of another patient may come along: the screening then names
+            them as unread (DECISIONS 22); in a transaction they refuse the whole.
 
     Raises:
         Refused: every fault of the message, all at once.
@@ -132,7 +135,8 @@ def read(
     ]
     refuse_any(problems)
     patient = referral.patient_of(asked.order, reading)
-    refuse_any(referral.subject_faults(entries, reading, patient))
+    if not others_too:
+        refuse_any(referral.subject_faults(entries, reading, patient))
     said = referral.said(own, reading, given, lambda one: identities.is_stable(one, placer.systems))
     return Read(
         entries=own,

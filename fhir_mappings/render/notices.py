@@ -31,7 +31,7 @@ _CODE: Final[Mapping[str, str]] = {
     "amended": "amended",
     "differs": "differs",
 }
-_UNREAD: Final = "This leads to nothing that you sent here: it was kept, and not read."
+UNREAD: Final = "This leads to nothing that you sent here: it was kept, and not read."
 _MOST_UNREAD: Final = 50
 
 
@@ -61,9 +61,9 @@ def notices(taken: Taken) -> Iterator[Issue]:
         yield notice("screening", _screened(taken.screening))
     for one in taken.open:
         said = f"{one.rule}: {one.referrer or one.title}"
-        yield notice("finding", said, severity="warning", expression=_where(one, taken.places))
+        yield notice("finding", said, severity="warning", expression=where(one, taken.places))
     for place in taken.unread[:_MOST_UNREAD]:
-        yield notice("not-checked", _UNREAD, severity="warning", expression=place)
+        yield notice("not-checked", UNREAD, severity="warning", expression=place)
     if taken.verdict != "accepted":
         yield notice("stage", f"Stage now: {taken.stage.value}.")
 
@@ -81,7 +81,7 @@ def _screened(screening: Screening) -> str:
     return f"Outcome {said.value}, pack {screening.pack} {screening.pack_version}. {_NEXT[said]}"
 
 
-def _where(finding: Finding, places: Mapping[str, int]) -> str:
+def where(finding: Finding, places: Mapping[str, int]) -> str:
     """Return the first evidence that this message brought, as a FHIRPath of its Bundle."""
     for one in finding.evidence:
         if one.reference in places:

@@ -21,6 +21,7 @@ from service.http.entry import Entry
 from service.http.exchange import FHIR_JSON, Act, Answer, Ask, Open, Route
 from service.http.fhir import ROUTES as FHIR_ROUTES
 from service.http.fhir.capability import metadata
+from service.http.fhir.operations import ROUTES as OPERATIONS
 from service.http.identity import Identity
 from service.http.inject import Injected
 from service.http.limits import Budgets
@@ -48,7 +49,7 @@ log: Final = logger()
 
 
 ROUTES: Final = (*FHIR_ROUTES, *STAFF_ROUTES)
-OPEN: Final = (metadata(STAFF_ROUTES), *SMART, *OPS)
+OPEN: Final = (metadata((*OPERATIONS, *STAFF_ROUTES)), *SMART, *OPS)
 
 
 def make_app(

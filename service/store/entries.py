@@ -28,7 +28,7 @@ def named(read: Read, known: Known) -> list[Identity]:
         identity
         for entry in read.entries
         if not is_new(read, known, identity := read.identities[entry.place])
-        and not _only_to_exist(entry, known)
+        and not only_to_exist(entry, known)
     ]
 
 
@@ -124,7 +124,7 @@ def _write(
     identity = read.identities[entry.place]
     here = stands.get(identity)
     if here is not None and not here.deleted:
-        if _only_to_exist(entry, known) or here.fingerprint == read.said[entry.place]:
+        if only_to_exist(entry, known) or here.fingerprint == read.said[entry.place]:
             return None
         if here.origin == MADE and entry is not read.asked.task:
             raise Refused(Problem(Code.RESERVED, f"Bundle.entry[{entry.place}].request.url"))
@@ -141,7 +141,7 @@ def _write(
     )
 
 
-def _only_to_exist(entry: Entry, known: Known) -> bool:
+def only_to_exist(entry: Entry, known: Known) -> bool:
     """Tell whether a conditional create met its resource: then the post is ignored [R4]."""
     condition = condition_of(entry)
     return entry.method is Method.POST and condition is not None and bool(known.met.get(condition))

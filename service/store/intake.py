@@ -54,26 +54,48 @@ async def look(
         Again: another message claimed it and was rolled back.
         Refused: `unknown-parameter`, `parameter-value` for a condition that is not offered.
     """
-    asked = sorted(conditions_of(entries))
-    people = {one.place: (one.rtype, person_keys(one, registered)) for one in entries}
-    questions = [Wanted(rtype=one.rtype, tokens=conditions.tokens(one, space)) for one in asked] + [
-        Wanted(rtype=rtype, tokens=conditions.identifiers(rtype, [key]))
-        for rtype, keys in people.values()
-        for key in keys
-    ]
-    found = await matches(conn, space, questions)
-    unmet = [one for one, met in zip(questions, found, strict=True) if not met]
+    asked = _Asked(entries, space, registered)
+    found = await matches(conn, space, asked.questions)
+    unmet = [one for one, met in zip(asked.questions, found, strict=True) if not met]
     if unmet:
         ours = await locks.claim(conn, _keys(tenant, space, unmet))
-        found = await matches(conn, space, questions)
-        still = [one for one, met in zip(questions, found, strict=True) if not met]
+        found = await matches(conn, space, asked.questions)
+        still = [one for one, met in zip(asked.questions, found, strict=True) if not met]
         if not ours.issuperset(_keys(tenant, space, still)):
             raise Again  # whoever claimed it first was rolled back
-    rest = iter(found[len(asked) :])
-    return Known(
-        met=dict(zip(asked, found, strict=False)),
-        persons={place: _union(next(rest) for _ in keys) for place, (_, keys) in people.items()},
-    )
+    return asked.known(found)
+
+
+async def glance(conn: Conn, space: UUID, entries: Sequence[Entry], registered: Systems) -> Known:
+    """Find the same for somebody who will write nothing: nothing is claimed, nobody waits."""
+    asked = _Asked(entries, space, registered)
+    return asked.known(await matches(conn, space, asked.questions))
+
+
+class _Asked:
+    """What a message's conditions and persons ask of a space."""
+
+    def __init__(self, entries: Sequence[Entry], space: UUID, registered: Systems) -> None:
+        self._conditions = sorted(conditions_of(entries))
+        self._people = {one.place: (one.rtype, person_keys(one, registered)) for one in entries}
+        self.questions = [
+            Wanted(rtype=one.rtype, tokens=conditions.tokens(one, space))
+            for one in self._conditions
+        ] + [
+            Wanted(rtype=rtype, tokens=conditions.identifiers(rtype, [key]))
+            for rtype, keys in self._people.values()
+            for key in keys
+        ]
+
+    def known(self, found: Sequence[tuple[Match, ...]]) -> Known:
+        """Sort the answers, which come in the order of the questions."""
+        rest = iter(found[len(self._conditions) :])
+        return Known(
+            met=dict(zip(self._conditions, found, strict=False)),
+            persons={
+                place: _union(next(rest) for _ in keys) for place, (_, keys) in self._people.items()
+            },
+        )
 
 
 def _keys(tenant: UUID, space: UUID, questions: Iterable[Wanted]) -> list[int]:

@@ -2,6 +2,12 @@
 
 from typing import Final
 
-from service.http.fhir import history, instances, search, transaction
+from service.http.fhir import history, instances, operations, search, transaction
 
-ROUTES: Final = (*instances.ROUTES, *search.ROUTES, *history.ROUTES, *transaction.ROUTES)
+ROUTES: Final = (
+    *instances.ROUTES,
+    *search.ROUTES,
+    *history.ROUTES,
+    *operations.ROUTES,
+    *transaction.ROUTES,
+)

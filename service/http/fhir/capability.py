@@ -13,8 +13,8 @@ from service.http.exchange import BASE_PATH, Answer, Open, Route
 from service.http.fhir.served import SERVED, SYSTEM, Interaction, Row
 from service.http.smart.discovery import authorize_endpoint, token_endpoint
 
-OPERATION: Final = re.compile(r"/([A-Za-z]+)/\{rid\}/\$([a-z-]+)$")
-"""An operation on one resource: its type and its name."""
+OPERATION: Final = re.compile(r"/([A-Za-z]+)(?:/\{rid\})?/\$([a-z-]+)$")
+"""An operation on one resource or on a type: the type and its name."""
 
 COMMON: Final = (("_id", "token"), ("_lastUpdated", "date"))
 

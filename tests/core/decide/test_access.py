@@ -11,6 +11,7 @@ from fhir_mappings.problems import Code, Refused
 TENANT = UUID(int=1)
 CELLS = {
     Verb.READ: "S R C T",
+    Verb.PRECHECK: "S R C T",
     Verb.APPROVE: "R C",
     Verb.OVERRIDE: "C",
     Verb.ASK: "R C",
@@ -74,6 +75,7 @@ def test_a_placer_sends_answers_reads_and_withdraws_but_never_judges() -> None:
         Verb.CANCEL_BOOKING,
         Verb.STORE_RESOURCES,
         Verb.READ,
+        Verb.PRECHECK,
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.http.app import ROUTES, make_app
+from service.http.fhir.operations import ROUTES as OPERATIONS
 from service.http.fhir.served import SERVED, Interaction
 from service.http.ops import OPEN_INSIDE
 from service.http.staff import ROUTES as STAFF_ROUTES
@@ -98,16 +99,17 @@ async def test_every_route_of_a_type_is_one_of_the_table() -> None:
     )
 
 
-async def test_the_operations_of_the_statement_are_those_of_the_staff_door(shared: Door) -> None:
+async def test_the_operations_of_the_statement_are_those_of_the_routes(shared: Door) -> None:
     statement = await the_statement(shared)
     promised = {
-        f"/fhir/{row['type']}/{{rid}}/${one['name']}"
+        (row["type"], one["name"])
         for row in statement["rest"][0]["resource"]
         for one in row.get("operation", [])
     }
 
-    assert promised == {one.path for one in STAFF_ROUTES}
-    assert "/fhir/Task/{rid}/$tpi-review" in promised
+    paths = [one.path.split("/") for one in (*OPERATIONS, *STAFF_ROUTES)]
+    assert promised == {(one[2], one[-1].removeprefix("$")) for one in paths}
+    assert {("Task", "tpi-review"), ("ServiceRequest", "tpi-precheck")} <= promised
 
 
 async def test_smart_configuration_is_public_at_the_base_and_at_the_root(shared: Door) -> None:
