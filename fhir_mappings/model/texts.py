@@ -7,6 +7,11 @@ import msgspec
 from fhir_mappings.model.member import Member, Reading, SetId
 
 
+def folded(text: str) -> str:
+    """Fold case as stems are: dotted and dotless i become i first."""
+    return text.replace("\u0130", "i").replace("\u0131", "i").casefold()
+
+
 class PatternList(Member, frozen=True, kw_only=True):
     """Patterns of one set, and literals of which one stands in every text they match.
 

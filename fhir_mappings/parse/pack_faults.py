@@ -29,6 +29,8 @@ from fhir_mappings.parse.patterns import outside_subset
 from fhir_mappings.problems import Code, Problem
 
 _GROUP: Final = re.compile(r"(?<!\\)\((?!\?)")
+_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+"""An id of FHIR: a rule's is the code of its finding and the id of its action."""
 BY_DRUG: Final = "by-drug"
 UNTOLD: Final = "unknown"
 
@@ -75,6 +77,9 @@ def faults(content: Content, texts: Texts, sets: frozenset[str]) -> Iterator[Pro
         at = f"rules[{rule.id}]"
         yield from _missing(at, _sets_of(rule), known_sets)
         yield from _missing(at, _rules_of(rule), ids)
+        yield from _missing(f"{at}.sources", rule.sources, content.sources)
+        if not _ID.fullmatch(rule.id):
+            yield Problem(Code.PACK, at, "id")
         for one in (*rule.inputs, *rule.applies_when.preconditions):
             yield from _input_faults(f"{at}.inputs", one, content)
         yield from _condition_faults(at, rule)

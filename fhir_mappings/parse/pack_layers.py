@@ -11,6 +11,7 @@ import msgspec
 from fhir_mappings.model.json import Json, Tree, items, members, text
 from fhir_mappings.model.pack_head import PackHead
 from fhir_mappings.parse.value_sets import ValueSet
+from fhir_mappings.problems import Code, Problem, Refused
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -40,7 +41,14 @@ def laid(base: Layer, own: Layer) -> Layer:
     Objects of the tables and the texts are joined member by member, everything else is replaced
     whole; a rule of the same id is replaced whole. Codes are added. Its variants that are like
     another one are judged by that one's rules.
+
+    Raises:
+        Refused: `pack`, where the base is not the pack and version that the own one names.
     """
+    named = own.head.base
+    if named is None or (named.url, named.version) != (base.head.library, base.head.version):
+        at = "Library.relatedArtifact"
+        raise Refused(Problem(Code.PACK, at, f"base {base.head.version}"))
     rules = {**base.rules, **own.rules}
     tables, like = _variants(joined(base.tables, own.tables))
     return Layer(

@@ -47,24 +47,18 @@ def open_folders(directory: Path | None = None, *, base: Path | None = None) -> 
     """Read a pack's folder, and before it that of the pack which it changes.
 
     Raises:
-        Refused: `pack`, where the base is not the pack and version that it names.
+        Refused: `pack`, where a file is not as it should be.
     """
     own = _opened(directory or _shipped())
-    wanted = own.layer.head.base
-    if wanted is None:
-        return (own,)
-    under = _opened(base or _shipped())
-    head = under.layer.head
-    if (head.library, head.version) != (wanted.url, wanted.version):
-        raise Refused(Problem(Code.PACK, "Library.relatedArtifact", f"base {head.version}"))
-    return under, own
+    return (own,) if own.layer.head.base is None else (_opened(base or _shipped()), own)
 
 
 def layer_of(folders: tuple[Folder, ...]) -> Layer:
     """Lay the layers of a pack on each other, and see that each tells its rules as they act.
 
     Raises:
-        Refused: `pack`, where an element of an action says something else than its rule.
+        Refused: `pack`, where the base is not the one that the pack names, or an element of an
+            action says something else than its rule.
     """
     under, *rest = (one.layer for one in folders)
     whole = laid(under, rest[0]) if rest else under

@@ -10,9 +10,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from fhir_mappings.decide.rules.stems import folded
 from fhir_mappings.model.member import Reading
-from fhir_mappings.model.texts import HintRow, HintWords
+from fhir_mappings.model.texts import HintRow, HintWords, folded
 
 _RUN: Final = re.compile(r"\w+")
 

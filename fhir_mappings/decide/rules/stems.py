@@ -7,14 +7,9 @@ pattern of the list matches. Source: rules.md of the content pack, Speed.
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from fhir_mappings.model.texts import PatternList
+from fhir_mappings.model.texts import PatternList, folded
 
 _GRAM: Final = 3
-
-
-def folded(text: str) -> str:
-    """Fold case; dotted and dotless i become i first."""
-    return text.replace("\u0130", "i").replace("\u0131", "i").casefold()
 
 
 class Stems:
