@@ -54,17 +54,7 @@ def screen(
     Raises:
         Refused: `parameter-value`, a variant that the pack does not know.
     """
-    scene = _scene(facts, pack, day=day, planned=planned, variant=variant)
-    ran = Run(scene).all()
-    return Screening(
-        pack=pack.name,
-        pack_version=pack.version,
-        variant=scene.variant,
-        planned=scene.planned,
-        day=day,
-        rules_checked=len(pack.content.rules),
-        findings=_findings(scene.plan, ran),
-    )
+    return screening_of(scene_of(facts, pack, day=day, planned=planned, variant=variant))
 
 
 def explain(
@@ -74,7 +64,7 @@ def explain(
 
     Arguments and refusals as for `screen`.
     """
-    scene = _scene(facts, pack, day=day, planned=planned, variant=variant)
+    scene = scene_of(facts, pack, day=day, planned=planned, variant=variant)
     ran = Run(scene).all()
     fired = {one.rule: one for one in _findings(scene.plan, ran)}
     return tuple(
@@ -89,9 +79,10 @@ def explain(
     )
 
 
-def _scene(
+def scene_of(
     facts: Facts, pack: Pack, *, day: date, planned: date | None, variant: str | None
 ) -> Scene:
+    """Set the scene of one screening. Arguments and refusals as for `screen`."""
     plan = plan_of(pack)
     if variant is not None and variant not in plan.variants:
         raise Refused(Problem(Code.PARAMETER_VALUE, "variant"))
@@ -99,6 +90,20 @@ def _scene(
     scene.variant = variant if variant is not None else variant_of(scene, plan)
     scene.site = site_of(scene, plan)
     return scene
+
+
+def screening_of(scene: Scene) -> Screening:
+    """Run every rule over a scene that has not been run."""
+    pack = scene.plan.pack
+    return Screening(
+        pack=pack.name,
+        pack_version=pack.version,
+        variant=scene.variant,
+        planned=scene.planned.at,
+        day=scene.day.at,
+        rules_checked=len(pack.content.rules),
+        findings=_findings(scene.plan, Run(scene).all()),
+    )
 
 
 def _findings(plan: Plan, ran: Ran) -> tuple[Finding, ...]:

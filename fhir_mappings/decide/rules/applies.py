@@ -30,6 +30,8 @@ def _person_not(scene: Scene, form: AppliesWhen) -> str:
     """A birth date that is missing or not sharp keeps a rule in when any age it allows does."""
     if form.sex and sex(scene) not in form.sex:
         return "sex"
+    if form.age_min_years is None and form.age_max_years is None:
+        return ""
     allowed = scene.ages
     if allowed is None:
         return ""

@@ -34,12 +34,12 @@ def latest(
 
 def within(scene: Scene, day: date | None, days: int | None) -> bool:
     """Say whether a latest day may lie inside a window; no date is never outside."""
-    return days is None or day is None or day >= later(scene.planned, -days)
+    return days is None or day is None or not scene.planned.after(later(day, days))
 
 
 def older(scene: Scene, day: date | None, days: int) -> bool:
     """Say whether a latest day certainly lies more than so many days before the planned day."""
-    return day is not None and day < later(scene.planned, -days)
+    return day is not None and scene.planned.after(later(day, days))
 
 
 def windowed(wanted: Input) -> bool:

@@ -3,17 +3,20 @@
 The memory here lives as long as one screening; a text is read once for each pattern list.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from datetime import date
 from functools import cached_property
 
 import msgspec
+from msgspec.structs import replace
 
+from fhir_mappings.decide.rules.day import Day
 from fhir_mappings.decide.rules.limits import Cut, cut_of
 from fhir_mappings.decide.rules.plan import Plan
 from fhir_mappings.decide.rules.text import Named
 from fhir_mappings.model.content import Content, Washout
-from fhir_mappings.model.fact import Coding, EmptyList, Entry, Facts, Person, Said
+from fhir_mappings.model.fact import Coding, EmptyList, Entry, Facts, Said
 from fhir_mappings.model.finding import Action
 from fhir_mappings.model.member import FactKind, Reading
 
@@ -50,18 +53,17 @@ class Scene:
 
         `retracted` are those excluded whatever their type: they were an error.
         """
-        self.plan, self.day, self.planned = plan, day, planned
+        self.plan, self.day, self.planned = plan, Day(day), Day(planned)
         self.facts = facts
         self.content: Content = plan.pack.content
         self.order = facts.order
         self.excluded = frozenset(one.key for one in facts.entries if self._excluded(one))
-        self.ages = _ages(facts.person, planned)
         self.entries = tuple(one for one in facts.entries if one.key not in self.excluded)
         self.retracted = frozenset(
             one.key for one in facts.entries if self._excluded(one, of_any_type=True)
         )
         self.lists = tuple(one for one in facts.lists if not self._excluded(one))
-        self._by_type: dict[str, tuple[Entry, ...]] = {}
+        self.by_type: dict[str, tuple[Entry, ...]] = {}
         self.cut: Cut = cut_of(plan, (self.order, *self.entries))
         self._texts: dict[int, tuple[str, ...]] = {}
         self._names_in: dict[str, frozenset[str]] = {}
@@ -76,12 +78,41 @@ class Scene:
         self.places: dict[FactKind, tuple[Place, ...]] = {}
         self.fired: dict[str, frozenset[Action]] = {}
 
+    def on(self, *, day: date, planned: date) -> "Scene":
+        """Return the same scene on other days; what was read of codes and words is kept."""
+        other = copy(self)
+        other.day, other.planned = Day(day), Day(planned)
+        other.places, other.fired = {}, {}
+        other.__dict__.pop("ages", None)
+        return other
+
+    def supposing(self, entries: Mapping[str, Entry]) -> "Scene":
+        """Return the scene with entries in place of those of the same key.
+
+        They must say the same, and be neither excluded nor excluded before: only their dates and
+        their state may differ.
+        """
+        other = copy(self)
+        held = tuple(entries.get(one.key, one) for one in self.facts.entries)
+        other.facts = replace(self.facts, entries=held)
+        other.entries = tuple(one for one in held if one.key not in self.excluded)
+        other.by_type = {}
+        return other
+
+    @cached_property
+    def ages(self) -> tuple[int, int] | None:
+        """Return the youngest and oldest age in years that the birth date allows when planned."""
+        born = self.facts.person.born if self.facts.person else None
+        if born is None:
+            return None
+        return self.planned.age(born.days.last), self.planned.age(born.days.first)
+
     def of_type(self, rtype: str) -> tuple[Entry, ...]:
         """Return the entries of a type; of orders only the one that is screened."""
-        known = self._by_type.get(rtype)
+        known = self.by_type.get(rtype)
         if known is None:
             held = (self.order, *self.entries)
-            known = self._by_type[rtype] = tuple(one for one in held if one.rtype == rtype)
+            known = self.by_type[rtype] = tuple(one for one in held if one.rtype == rtype)
         return known
 
     @cached_property
@@ -232,18 +263,6 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     names: frozenset[str]
     known: bool
     given: bool
-
-
-def _ages(person: Person | None, on: date) -> tuple[int, int] | None:
-    """Return the youngest and oldest age in years that the birth date allows on a day."""
-    if person is None or person.born is None:
-        return None
-    return _age(person.born.days.last, on), _age(person.born.days.first, on)
-
-
-def _age(born: date, on: date) -> int:
-    had_birthday = (on.month, on.day) >= (born.month, born.day)
-    return on.year - born.year - (0 if had_birthday else 1)
 
 
 _NO_MARKS: frozenset[str] = frozenset()

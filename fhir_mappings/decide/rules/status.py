@@ -56,8 +56,7 @@ def _told(
     missing = row.missing_status
     if missing is None or not status.isdisjoint(row.current) or action not in missing.actions:
         return State.CURRENT
-    since = later(scene.day, -missing.within_days)
-    recent = any(days.last >= since for days in entry.noted)
+    recent = any(not scene.day.after(later(days.last, missing.within_days)) for days in entry.noted)
     return State.CURRENT if recent else missing.state
 
 
@@ -66,7 +65,7 @@ def _abated(scene: Scene, entry: Entry, row: EntryState, *, told: bool) -> bool:
     if row.ended_by != "abatement":
         return False
     if entry.abated is not None:
-        return entry.abated.last <= scene.day
+        return scene.day.after(later(entry.abated.last, -1))
     return entry.abated_undated and not told
 
 
@@ -94,12 +93,12 @@ def _use_state(
     if finished and use.handed_over and _supplied(scene, use, row):
         return State.CURRENT
     end = last_use(scene, use, groups, finished=finished)
-    if not finished and (end is None or end >= scene.day):
+    if not finished and (end is None or not scene.day.after(end)):
         return State.CURRENT
     if not washed:
         return State.ENDED
     days = max((one.days for one in groups), default=0)
-    over = end is not None and later(end, days) < scene.planned
+    over = end is not None and scene.planned.after(later(end, days))
     return State.ENDED if over else State.IN_WASHOUT
 
 
@@ -108,7 +107,7 @@ def _supplied(scene: Scene, use: Use, row: EntryState) -> bool:
     lasting = use.supply_days if use.supply_days is not None else row.dispense_days
     if lasting is None:
         return False
-    return use.start is None or later(use.start.days.last, lasting) >= scene.day
+    return use.start is None or not scene.day.after(later(use.start.days.last, lasting))
 
 
 def last_use(scene: Scene, use: Use, groups: Iterable[Washout], *, finished: bool) -> date | None:
@@ -127,4 +126,4 @@ def last_use(scene: Scene, use: Use, groups: Iterable[Washout], *, finished: boo
         return None
     lasting = max([use.supply_days or 0, *(one.supply_days for one in groups)])
     end = later(use.start.days.last, lasting)
-    return None if end >= scene.day else end
+    return end if scene.day.after(end) else None
