@@ -7,8 +7,10 @@ from math import ceil
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from fhir_mappings.model.fact import Value
-from fhir_mappings.model.json import Json, Tree, members, text
+from fhir_mappings.model.json import Json, Tree, items, members, text
 from fhir_mappings.model.when import Dated, Days, later
 from fhir_mappings.parse.concepts import Naming, words
 
@@ -92,11 +94,32 @@ def _first_after(months: int) -> date:
 
 
 def value_of(tree: Tree, path: str, naming: Naming) -> Value | None:
-    """Read `value[x]` of an Observation or component; None where it has none."""
+    """Read `value[x]` of an Observation or component, and its interpretation where no code is.
+
+    None where it has neither. An interpretation alone is a value that no rule can compare.
+    """
     element = next((name for name in tree if name.startswith("value")), None)
+    judged = _interpreted(tree, path, naming)
     if element is None:
+        return judged
+    value = _value(element, tree[element], f"{path}.value", naming)
+    if judged is None or value.codings:
+        return value
+    return msgspec.structs.replace(value, codings=judged.codings)
+
+
+def _interpreted(tree: Tree, path: str, naming: Naming) -> Value | None:
+    """Read what the laboratory made of a result: high, low, positive, negative."""
+    held = items(tree.get("interpretation"))
+    codings = tuple(coding for one in held for coding in naming.codings(one))
+    told = tuple(word for one in held for word in words(one))
+    if not codings and not told:
         return None
-    held, path = tree[element], f"{path}.value"
+    shown = next(iter(told), next((one.display or one.code for one in codings), ""))
+    return Value(path=f"{path}.interpretation", shown=shown, codings=codings, words=told)
+
+
+def _value(element: str, held: Json, path: str, naming: Naming) -> Value:
     match element:
         case "valueQuantity":
             return _quantity(held, path)

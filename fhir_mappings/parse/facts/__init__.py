@@ -1,5 +1,6 @@
 """Read a chart into facts: every entry of the patient, nothing judged, nothing dropped silently."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from fhir_mappings.model.chart import Chart
@@ -9,15 +10,18 @@ from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.when import Days
 from fhir_mappings.parse.concepts import Naming, first_codes
 from fhir_mappings.parse.dates import either
-from fhir_mappings.parse.facts import medications
-from fhir_mappings.parse.facts.elements import order_loose, said
+from fhir_mappings.parse.facts import medications, references
+from fhir_mappings.parse.facts.elements import said
+from fhir_mappings.parse.facts.inside import inside
 from fhir_mappings.parse.facts.people import person
-from fhir_mappings.parse.facts.source import Source
+from fhir_mappings.parse.facts.source import Source, sections
 from fhir_mappings.parse.facts.times import abated, date_of, noted
 from fhir_mappings.parse.facts.unread import forbidden
 from fhir_mappings.parse.facts.whose import Whose, whose
 
 _NOT_ENTRIES: Final = frozenset({"Patient", "ServiceRequest"})
+_BOXES: Final = frozenset({"Bundle", "Parameters"})
+"""Types that say nothing themselves and hold resources that do."""
 
 
 def read(chart: Chart, pack: Pack) -> Facts:
@@ -26,7 +30,8 @@ def read(chart: Chart, pack: Pack) -> Facts:
     References in the trees are relative ones of the space; `#id` leads inside its resource;
     anything else that the chart does not hold leads nowhere and is told as such. Entries of
     another person, and resources with a modifier extension or implicit rules, are named as
-    unread (decisions 21 and 22). Contained resources are read like neighbours.
+    unread (decisions 21 and 22). Contained resources and those of a Bundle that came as an entry
+    are read like neighbours.
     """
     naming = Naming(
         aliases=pack.content.system_aliases, hierarchical=frozenset(pack.content.prefix_systems)
@@ -53,55 +58,60 @@ class _Reading:
         self._born: Days | None = born.days if born else None
 
     def take(self, held: Held) -> None:
-        """Read one resource, or say why not."""
+        """Read one resource and what it holds, or say why not."""
         rtype = held.identity.rtype
+        if rtype in _BOXES:
+            self._take_inside(held)
+            return
         holds = bool(held.tree.get("contained"))
         if rtype in _NOT_ENTRIES or not (holds or rtype == "List" or rtype in self._pack.reads):
             return
         source = self._source(held)
         owner, loose = whose(source)
         if owner is Whose.OTHER:
-            self._bar(held, "subject" if "subject" in held.tree else "patient")
+            self._bar(held, f"{rtype}.{'subject' if 'subject' in held.tree else 'patient'}")
         elif forbidden(held.tree):
-            self._bar(held, forbidden(held.tree))
+            self._bar(held, f"{rtype}.{forbidden(held.tree)}")
         else:
             self._keep(held, source, (loose,) if loose else ())
-            self._take_contained(held)
+            self._take_inside(held)
 
     def _keep(self, held: Held, source: Source, loose: tuple[Loose, ...]) -> None:
-        if source.rtype == "List":
-            reference = str(held.identity)
-            self._lists.append(_empty_list(reference, held.tree, self._marks(held.tree)))
-        elif source.rtype in self._pack.reads:
+        self._lists += _lists_of(source, str(held.identity), self._marks(source.tree))
+        if source.rtype in self._pack.reads:
             self._entries.append(self._entry(held, source, loose))
 
-    def _bar(self, held: Held, element: str) -> None:
-        path = f"{held.identity.rtype}.{element}"
+    def _bar(self, held: Held, path: str) -> None:
         one = Unread(reference=str(held.identity), version=held.version, path=path)
         self._unread.append(one)
 
-    def _take_contained(self, held: Held) -> None:
-        """Read what a resource contains like a neighbour: its holder is its evidence."""
-        for one in items(held.tree.get("contained")):
-            tree = members(one)
-            rtype, rid = text(tree, "resourceType"), text(tree, "id")
-            if rtype in self._pack.reads and rtype not in _NOT_ENTRIES | {"Medication"}:
-                root = f"{held.identity.rtype}.contained.where(id = '{rid}')"
-                source = self._source(held, tree=tree, rtype=rtype, root=root)
-                owner, loose = whose(source)
-                if owner is not Whose.OTHER:
-                    self._entries.append(self._entry(held, source, (loose,) if loose else ()))
+    def _take_inside(self, held: Held) -> None:
+        """Read what a resource contains, or a Bundle holds, like neighbours.
+
+        Their holder is their evidence. What is another person's, or must not be read as it
+        stands, is named as unread.
+        """
+        for inner in inside(held, self._source(held)):
+            if inner.rtype in _NOT_ENTRIES | {"Medication"}:
+                continue
+            owner, loose = whose(inner)
+            if owner is Whose.OTHER:
+                self._bar(held, inner.root)
+            elif forbidden(inner.tree):
+                self._bar(held, f"{inner.root}.{forbidden(inner.tree)}")
+            else:
+                self._keep(held, inner, (loose,) if loose else ())
 
     def facts(self) -> Facts:
         """Return what was found, with the order."""
         chart = self._chart
         source = self._source(chart.order)
         _, loose = whose(source)
-        order = self._entry(chart.order, source, ((loose,) if loose else ()) + order_loose(source))
-        self._take_contained(chart.order)
+        order = self._entry(chart.order, source, (loose,) if loose else ())
+        self._take_inside(chart.order)
         for one in (chart.order, chart.patient):
             if one and forbidden(one.tree):
-                self._bar(one, forbidden(one.tree))
+                self._bar(one, f"{one.identity.rtype}.{forbidden(one.tree)}")
         wished = either(chart.order.tree, "occurrence")
         return Facts(
             order=order,
@@ -112,15 +122,14 @@ class _Reading:
             lists=tuple(self._lists),
         )
 
-    def _source(
-        self, held: Held, *, tree: Tree | None = None, rtype: str = "", root: str = ""
-    ) -> Source:
+    def _source(self, held: Held) -> Source:
+        rtype = held.identity.rtype
         return Source(
             chart=self._chart,
             naming=self._naming,
-            rtype=rtype or held.identity.rtype,
-            tree=held.tree if tree is None else tree,
-            root=root or held.identity.rtype,
+            rtype=rtype,
+            tree=held.tree,
+            root=rtype,
             holder=held.tree,
         )
 
@@ -132,7 +141,7 @@ class _Reading:
         end, undated = abated(tree, self._born)
         taken = rtype in _MEDICATIONS
         return Entry(
-            key=reference if tree is held.tree else f"{reference}#{text(tree, 'id')}",
+            key=reference if tree is held.tree else f"{reference}#{source.root}",
             reference=reference,
             version=held.version,
             rtype=rtype,
@@ -144,7 +153,7 @@ class _Reading:
             abated=end,
             abated_undated=undated,
             use=medications.use(source) if taken else None,
-            loose=loose + (medications.loose(source) if taken else ()),
+            loose=loose + (medications.loose(source) if taken else references.loose(source)),
         )
 
 
@@ -156,14 +165,21 @@ _MEDICATIONS: Final = frozenset(
 )
 
 
-def _empty_list(reference: str, tree: Tree, marks: dict[str, frozenset[str]]) -> EmptyList:
-    return EmptyList(
-        reference=reference,
-        rtype="List",
-        marks=marks,
-        codes=_all_codes(tree, "code"),
-        reasons=_all_codes(tree, "emptyReason"),
-    )
+def _lists_of(
+    source: Source, reference: str, marks: dict[str, frozenset[str]]
+) -> Iterator[EmptyList]:
+    """Yield what may say that a list is empty: a List, and the sections of a Composition."""
+    held = [source.tree] if source.rtype == "List" else []
+    if source.rtype == "Composition":
+        held = [section for _, section in sections(source)]
+    for one in held:
+        yield EmptyList(
+            reference=reference,
+            rtype=source.rtype,
+            marks=marks,
+            codes=_all_codes(one, "code"),
+            reasons=_all_codes(one, "emptyReason"),
+        )
 
 
 def _all_codes(tree: Tree, element: str) -> frozenset[str]:

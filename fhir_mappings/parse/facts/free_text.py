@@ -6,9 +6,9 @@ from html import unescape
 from typing import Final
 
 from fhir_mappings.model.fact import Said
-from fhir_mappings.model.json import Json, items, members, text
+from fhir_mappings.model.json import items, members, text
 from fhir_mappings.parse.concepts import words
-from fhir_mappings.parse.facts.source import Source, numbered
+from fhir_mappings.parse.facts.source import Source, numbered, reached, sections
 
 _BLOCK: Final = re.compile(r"<(?:/p|/div|/li|/tr|/h[1-6]|br ?/?)[^<>]*>", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^<>]*>")
@@ -35,30 +35,32 @@ def reason_texts(source: Source) -> tuple[Said, ...]:
     return tuple(_spoken(f"{path}.text", told) for path, one in held for told in words(one))
 
 
-def displays(source: Source) -> tuple[Said, ...]:
-    """Read the displays of the supporting information."""
-    held = numbered(f"{source.root}.supportingInfo", source.tree.get("supportingInfo"))
+def strings(source: Source, element: str) -> tuple[Said, ...]:
+    """Read the plain strings at a dotted path."""
+    held = reached(source, element)
+    return tuple(_spoken(path, one) for path, one in held if isinstance(one, str) and one.strip())
+
+
+def displays(source: Source, element: str) -> tuple[Said, ...]:
+    """Read the displays of the references at a dotted path."""
+    held = reached(source, element)
     return tuple(
-        _spoken(f"{path}.display", text(one, "display"))
-        for path, one in held
-        if text(one, "display")
+        _spoken(f"{path}.display", told) for path, one in held if (told := text(one, "display"))
     )
 
 
-def sections(source: Source) -> tuple[Said, ...]:
+def narratives(source: Source) -> tuple[Said, ...]:
     """Read the narrative of a document's sections that says more than their entries do."""
-    return tuple(_sections(f"{source.root}.section", source.tree.get("section")))
+    return tuple(_narratives(source))
 
 
-def _sections(path: str, held: Json) -> Iterator[Said]:
-    for where, one in numbered(path, held):
-        section = members(one)
+def _narratives(source: Source) -> Iterator[Said]:
+    for where, section in sections(source):
         narrative = members(section.get("text"))
         told = _plain(text(narrative, "div"))
         alone = not items(section.get("entry"))
         if told and (alone or text(narrative, "status") in _ADDED):
             yield _spoken(f"{where}.text", told)
-        yield from _sections(f"{where}.section", section.get("section"))
 
 
 def _plain(div: str) -> str:

@@ -76,6 +76,18 @@ def _in_force(tree: Tree, _: Days | None) -> Dated | None:
     return period(tree.get("period"))
 
 
+def _worn(tree: Tree, _: Days | None) -> Dated | None:
+    return either(tree, "timing") or dated(tree.get("recordedOn"))
+
+
+def _assessed(tree: Tree, _: Days | None) -> Dated | None:
+    return either(tree, "effective") or dated(tree.get("date"))
+
+
+def _said_on(tree: Tree, _: Days | None) -> Dated | None:
+    return earliest(dated(tree.get("sent")), dated(tree.get("received")))
+
+
 _DATES: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         "Condition": _problem,
@@ -87,6 +99,15 @@ _DATES: Final[Mapping[str, Reader]] = MappingProxyType(
         "Flag": _in_force,
         "QuestionnaireResponse": _at("authored"),
         "Composition": _at("date"),
+        "List": _at("date"),
+        "DocumentReference": _at("date"),
+        "AdverseEvent": _at("date"),
+        "CarePlan": _in_force,
+        "Encounter": _in_force,
+        "ClinicalImpression": _assessed,
+        "Communication": _said_on,
+        "DeviceUseStatement": _worn,
+        "DiagnosticReport": _observed,
         "ServiceRequest": _at("authoredOn"),
         "MedicationStatement": _use,
         "MedicationRequest": _use,

@@ -18,7 +18,8 @@ from tests.kit.charts import (
 )
 
 MEMBERS = read_json(DATA / "clinical" / "members.json")
-CASES = [*EXAMPLES["cases"], *MEMBERS["cases"]]
+CARRIERS = read_json(DATA / "clinical" / "carriers.json")
+CASES = [*EXAMPLES["cases"], *MEMBERS["cases"], *CARRIERS["cases"]]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
