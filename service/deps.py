@@ -15,6 +15,8 @@ from uuid_utils.compat import uuid7  # noqa: TID251 - the shell's one source of 
 
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.parse.shape import Shape
+from service.clients.desk import Desk
+from service.clients.desk import limits as desk_limits
 from service.clients.egress import Deadlines, Egress
 from service.clients.keys import LIMITS, Keys
 from service.clients.placers import Placers
@@ -38,6 +40,10 @@ def _no_keys() -> Keys:
     return Keys(Egress(LIMITS))
 
 
+def _no_desk() -> Desk:
+    return Desk(Egress(desk_limits(Settings())))
+
+
 def _chance() -> Chance:
     return SystemRandom().random
 
@@ -49,7 +55,8 @@ class Deps:
     `now` gives an aware UTC moment; a flow asks once. `new_id` gives a UUIDv7. `wake` hints to a
     worker of the same process that work was committed; polling is the truth (DECISIONS 14).
     `placers` are the servers of other people. `keys` are the public keys of clients that sign
-    their tokens. `chance` gives a number in [0, 1): the jitter of waits.
+    their tokens, `desk` is the way to an EHR that asks for advice. `chance` gives a number in
+    [0, 1): the jitter of waits.
     """
 
     pool: Pool
@@ -61,6 +68,7 @@ class Deps:
     wake: Callable[[], None]
     placers: Placers = field(default_factory=_no_settings)
     keys: Keys = field(default_factory=_no_keys)
+    desk: Desk = field(default_factory=_no_desk)
     chance: Chance = field(default_factory=_chance)
 
 
@@ -78,6 +86,16 @@ def no_hint() -> None:
     """Hint to nobody: the workers are another process."""
 
 
+def pack_in_force(settings: Settings) -> Pack:
+    """Load the pack that this installation judges by.
+
+    Raises:
+        Refused: `pack`, it cannot be carried out.
+        KeyUnusable: the file of reviewers' keys cannot be read.
+    """
+    return load_pack(settings.pack, base=settings.pack_base, reviewers=settings.pack_reviewers)
+
+
 @asynccontextmanager
 async def open_deps(
     settings: Settings, role: Role, *, url: str, wake: Callable[[], None] = no_hint
@@ -88,18 +106,24 @@ async def open_deps(
     """
     most = settings.pool_web if role == "web" else settings.pool_worker
     placers = Placers(Egress(Deadlines.of(settings)))
-    keys = Keys(Egress(LIMITS))
-    async with make_pool(url, role=role, most=most) as pool, aclosing(placers), aclosing(keys):
+    keys, desk = Keys(Egress(LIMITS)), Desk(Egress(desk_limits(settings)))
+    async with (
+        make_pool(url, role=role, most=most) as pool,
+        aclosing(placers),
+        aclosing(keys),
+        aclosing(desk),
+    ):
         yield Deps(
             pool=pool,
             settings=settings,
-            pack=load_pack(),
+            pack=pack_in_force(settings),
             shape=load_shape(),
             now=utc_now,
             new_id=new_id,
             wake=wake,
             placers=placers,
             keys=keys,
+            desk=desk,
         )
 
 
@@ -110,7 +134,7 @@ async def open_owner_deps(settings: Settings, *, url: str) -> AsyncGenerator[Dep
         yield Deps(
             pool=pool,
             settings=settings,
-            pack=load_pack(),
+            pack=pack_in_force(settings),
             shape=load_shape(),
             now=utc_now,
             new_id=new_id,

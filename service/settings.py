@@ -84,6 +84,14 @@ class Settings(BaseSettings):
     pg_home: Path | None = None
     """Folder of the private server; none: one per checkout below the user's state folder."""
 
+    # clinical content
+    pack: Path | None = None
+    """Folder of the content pack that judges; none: the one we ship."""
+    pack_base: Path | None = None
+    """Folder of the pack that it changes, where that is a build of its own; none: ours as shipped."""
+    pack_reviewers: Path | None = None
+    """File with the public keys of those whose signature on a pack counts; none: nobody's does."""
+
     # doors
     public_url: Address = "http://127.0.0.1:8080"
     """Where clients reach us: the base of every address that we hand out."""
@@ -120,6 +128,11 @@ class Settings(BaseSettings):
     hold_lead_hours: int = Field(default=2, ge=0)
     """No window is offered that starts sooner; a hold ends at the latest this long before it."""
     proposals_open: int = Field(default=3, ge=1)  # L19
+
+    # advice at an EHR's desk (CDS Hooks)
+    cds_seconds: float = Field(default=0.5, gt=0)  # L28, then what is known
+    cds_changed_hours: int = Field(default=72, ge=0)
+    """How long patient-view tells that a referral has moved."""
 
     # calls to a placer (L07, L08, L10)
     placer_answer_bytes: int = Field(default=8 * MIB, ge=1)  # L07

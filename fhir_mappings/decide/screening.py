@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from fhir_mappings.decide.nearly import Nearly, nearly
 from fhir_mappings.decide.rules.order import planned_day, site_of, variant_of
 from fhir_mappings.decide.rules.plan import Plan, plan_of
 from fhir_mappings.decide.rules.run import Ran, Run
@@ -16,6 +17,7 @@ from fhir_mappings.decide.rules.weigh import finding
 from fhir_mappings.model.fact import Facts
 from fhir_mappings.model.finding import Finding, Screening
 from fhir_mappings.model.pack import Pack
+from fhir_mappings.model.rule import Rule
 from fhir_mappings.problems import Code, Problem, Refused
 
 
@@ -32,7 +34,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one rule, and why.
 
     `because` names the member of `appliesWhen` where it was not applicable. `finding` stands
-    where it fired.
+    where it fired; `near` is what was there and did not count, where it was evaluated and did not.
     """
 
     rule: str
@@ -40,6 +42,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     ruling: Ruling
     because: str
     finding: Finding | None
+    near: tuple[Nearly, ...]
 
 
 def screen(
@@ -67,15 +70,18 @@ def explain(
     scene = scene_of(facts, pack, day=day, planned=planned, variant=variant)
     ran = Run(scene).all()
     fired = {one.rule: one for one in _findings(scene.plan, ran)}
-    return tuple(
-        Verdict(
-            rule=rule.id,
-            title=rule.title,
-            ruling=_ruling(rule.id, ran, fired=rule.id in fired),
-            because=ran.not_applicable.get(rule.id, ""),
-            finding=fired.get(rule.id),
-        )
-        for rule in pack.content.rules
+    return tuple(_verdict(scene, rule, ran, fired.get(rule.id)) for rule in pack.content.rules)
+
+
+def _verdict(scene: Scene, rule: Rule, ran: Ran, found: Finding | None) -> Verdict:
+    ruling = _ruling(rule.id, ran, fired=found is not None)
+    return Verdict(
+        rule=rule.id,
+        title=rule.title,
+        ruling=ruling,
+        because=ran.not_applicable.get(rule.id, ""),
+        finding=found,
+        near=nearly(scene, rule, ran) if ruling is Ruling.NOT_FIRED else (),
     )
 
 

@@ -8,6 +8,7 @@ import uvloop
 
 from fhir_mappings.problems import TABLE, Refused
 from service.cli.output import Exit, Output
+from service.content.load import KeyUnusable
 from service.settings import Settings, SettingsError, read_settings
 from service.store.embedded import EmbeddedError, PostgresMissing
 from service.store.migrate import SchemaError
@@ -51,6 +52,8 @@ def carry_out(output: Output, work: Callable[[], Awaitable[Done]]) -> Done:
         faults = [f"{row.sentence} {at}".rstrip() for row, at in told]
         repairs = dict.fromkeys(row.repair for row, _ in told)
         output.fail("\n".join(faults), " ".join(repairs))
+    except KeyUnusable as fault:
+        output.fail(f"{fault}.", "Name a file of keys as `tpi pack key` makes them.", Exit.USAGE)
     except SchemaError as fault:
         output.fail(str(fault), "Run `tpi migrate status` to see where this database stands.")
     except (PostgresMissing, EmbeddedError, RoleError) as fault:

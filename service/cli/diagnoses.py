@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import service
-from fhir_mappings.decide.pack_check import check_pack
+from fhir_mappings.decide.pack_check import PackFacts, check_pack
+from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.placer import Placer
 from fhir_mappings.problems import Refused
 from service.cli.owner import owner_deps
 from service.cli.placers import placer_named
 from service.clients.server import Server, Unreachable
-from service.content.load import load_pack
-from service.deps import utc_now
+from service.content.load import KeyUnusable
+from service.deps import pack_in_force, utc_now
 from service.loop.look import each, said
 from service.settings import Settings
 from service.store import condition, migrate
@@ -62,10 +63,13 @@ def program() -> Iterator[Check]:
         )
 
 
-def content() -> Iterator[Check]:
+def content(settings: Settings) -> Iterator[Check]:
     """Look at the content pack, and say what no source gives (DECISIONS 9)."""
     try:
-        pack = load_pack()
+        pack = pack_in_force(settings)
+    except KeyUnusable as fault:
+        yield Check(Level.FAIL, "pack", str(fault), "Correct TPI_PACK_REVIEWERS.")
+        return
     except Refused as refused:
         places = ", ".join(one.expression for one in refused.problems)
         yield Check(Level.FAIL, "pack", f"cannot be carried out: {places}", "Run `tpi pack check`.")
@@ -79,13 +83,22 @@ def content() -> Iterator[Check]:
     if facts.dangling:
         named = ", ".join(facts.dangling)
         yield Check(Level.WARN, "pack", f"value sets never match: {named}", "Run `tpi pack check`.")
-    if not facts.signed:
-        yield Check(
-            Level.WARN,
-            "pack",
-            f"not clinically reviewed; {len(facts.unsourced)} thresholds without a source",
-            "Let the clinic's reviewer read `tpi pack check` before the first patient.",
-        )
+    yield _reviewed(pack, facts)
+
+
+def _reviewed(pack: Pack, facts: PackFacts) -> Check:
+    """Tell whose signature counts, or why none does (DECISIONS 9)."""
+    if pack.reviewed_by:
+        when = pack.signature.at[:10] if pack.signature else ""
+        return Check(Level.OK, "pack", f"signed by {pack.reviewed_by} on {when}")
+    unsourced = f"{len(facts.unsourced)} thresholds without a source"
+    void = f"; a signature does not count: {pack.signature.why_not}" if pack.signature else ""
+    return Check(
+        Level.WARN,
+        "pack",
+        f"not clinically reviewed; {unsourced}{void}",
+        "Let the clinic's reviewer read `tpi pack check` and `tpi pack sign` it.",
+    )
 
 
 async def installation(settings: Settings, urls: Urls) -> AsyncGenerator[Check]:

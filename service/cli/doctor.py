@@ -34,7 +34,7 @@ def doctor(
             output.result("setting", name=name, value=value, source=source)
 
     async def work() -> list[Check]:
-        found = [*program(), *content()]
+        found = [*program(), *content(settings)]
         with database(settings) as urls:
             found += [one async for one in installation(settings, urls)]
         if placer:

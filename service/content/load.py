@@ -7,8 +7,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
+
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.parse.pack import read_pack
+from fhir_mappings.parse.pack_examples import FILE as EXAMPLES
 from fhir_mappings.parse.pack_files import read_layer
 from fhir_mappings.parse.pack_layers import Layer, laid
 from fhir_mappings.problems import Code, Problem, Refused, refuse_any
@@ -16,8 +19,11 @@ from fhir_mappings.render.pack_resources import action
 from service.content.packs.files import SUMS
 
 SHIPPED: Final = "tpi-core"
-EXAMPLES: Final = "examples.json"
 SIGNATURE: Final = "SIGNATURE"
+
+
+class KeyUnusable(Exception):
+    """A file of keys cannot be read or is none; the text names the file."""
 
 
 class Folder(NamedTuple):
@@ -29,18 +35,29 @@ class Folder(NamedTuple):
     digest: str
 
 
-def load_pack(directory: Path | None = None, *, base: Path | None = None) -> Pack:
+def load_pack(
+    directory: Path | None = None, *, base: Path | None = None, reviewers: Path | None = None
+) -> Pack:
     """Load the pack of a directory, or the one we ship.
 
     The directory holds `SHA256SUMS` (as `sha256sum` writes it) and the files named there; a file
     that is missing, changed or not named refuses the pack. A pack that changes another one is laid
     over it: the one we ship, or that of `base`. The digest stands for every byte of both.
+    `reviewers` is the file of the keys whose signature counts.
 
     Raises:
         Refused: `pack`, with the file, member, set or rule that cannot be carried out.
+        KeyUnusable: the pack is signed and `reviewers` holds no keys.
     """
     folders = open_folders(directory, base=base)
-    return read_pack(layer_of(folders), digest=digest_of(folders))
+    pack = read_pack(layer_of(folders), digest=digest_of(folders))
+    signed = folders[-1].root.joinpath(SIGNATURE)
+    if not signed.is_file():
+        return pack
+    from service.content.signature import signature_of  # noqa: PLC0415 - loading joserfc takes 0.3 s, and most packs are not signed
+
+    signature = signature_of(signed.read_bytes().strip(), pack, reviewers)
+    return msgspec.structs.replace(pack, signature=signature)
 
 
 def open_folders(directory: Path | None = None, *, base: Path | None = None) -> tuple[Folder, ...]:

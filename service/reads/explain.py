@@ -6,7 +6,9 @@ from uuid import UUID
 
 import msgspec
 
+from fhir_mappings.decide.pack_diff import Difference, difference
 from fhir_mappings.decide.screening import Verdict, explain, screen
+from fhir_mappings.model.chart import Chart
 from fhir_mappings.model.finding import Screening
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.placer import Placer, Systems, Tells
@@ -58,6 +60,29 @@ def explained(
     Raises:
         Refused: every fault for which the door would refuse the Bundle.
     """
+    known = facts.read(_chart(body, shape), pack)
+    return Explained(
+        screening=screen(known, pack, day=day, planned=planned, variant=variant),
+        verdicts=explain(known, pack, day=day, planned=planned, variant=variant),
+    )
+
+
+def compared(body: bytes, before: Pack, after: Pack, shape: Shape, *, day: date) -> Difference:
+    """Say what another pack makes of one referral, screened on this day for the order's own.
+
+    Raises:
+        Refused: every fault for which the door would refuse the Bundle.
+    """
+    chart = _chart(body, shape)
+    old, new = (
+        screen(facts.read(chart, pack), pack, day=day, planned=None, variant=None)
+        for pack in (before, after)
+    )
+    return difference(old, new)
+
+
+def _chart(body: bytes, shape: Shape) -> Chart:
+    """Read a referral as its Bundle brings it: its first order, and all that comes with it."""
     tree = guard.read(body)
     refuse_any(judge_bundle(tree, shape))
     found = entries(tree, guard.slices(body), types=RESOURCE_TYPES)
@@ -72,9 +97,4 @@ def explained(
         standing={},
     )
     held = [read.held(entry, 1) for entry in read.entries]
-    chart = charts.assemble(held, order=read.order, patient_rid=read.patient.rid)
-    known = facts.read(chart, pack)
-    return Explained(
-        screening=screen(known, pack, day=day, planned=planned, variant=variant),
-        verdicts=explain(known, pack, day=day, planned=planned, variant=variant),
-    )
+    return charts.assemble(held, order=read.order, patient_rid=read.patient.rid)

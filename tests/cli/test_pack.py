@@ -2,23 +2,23 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from msgspec import structs
 from typer.testing import CliRunner, Result
 
 from fhir_mappings.decide.pack_check import check_pack
 from fhir_mappings.model.json import Tree
-from fhir_mappings.model.pack import Pack
 from service.cli import app
-from service.content.load import load_pack
+from service.content.load import SIGNATURE, load_pack
 from service.loop.look import said
+from tests.kit.own_packs import a_source, plain, the_base
 
 PAYLOADS = Path("tests/data/payloads/tpi")
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["pack", *arguments])
+def run(*arguments: str, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(app, ["pack", *arguments], env=env)
 
 
 @pytest.mark.parametrize(
@@ -91,17 +91,143 @@ def test_a_check_lists_every_number_without_a_source() -> None:
     assert checked.exit_code == 0
 
 
-def test_a_pack_whose_set_lost_its_codes_and_words_fails_the_check(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bare = structs.replace(load_pack(), codes={})
+def test_a_pack_whose_set_lost_its_codes_and_words_fails_the_check(tmp_path: Path) -> None:
+    source = a_source(words={}, variants=[])
+    (name,) = source["codes"]
+    source["codes"] = {name: {}}
+    folder = a_folder(tmp_path, source)
 
-    def load_bare(_directory: Path | None) -> Pack:
-        return bare
+    checked = run("check", "--pack", str(folder), "--json")
 
-    monkeypatch.setattr("service.cli.pack.load_pack", load_bare)
-
-    checked = run("check", "--json")
-
-    assert "dangling" in checked.stdout
+    rows: list[Tree] = [json.loads(line) for line in checked.stdout.splitlines()]
+    assert [said(one, "value_set") for one in rows if said(one, "kind") == "dangling"] == [name]
+    assert [said(one, "what") for one in rows if said(one, "kind") == "unreachable"]
     assert checked.exit_code == 1
+
+
+def test_a_clinics_pack_is_built_from_its_source_and_judges(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, a_source())
+
+    checked = run("check", "--pack", str(folder), "--json")
+
+    told: Tree = json.loads(checked.stdout.splitlines()[-1])
+    assert checked.exit_code == 0
+    assert said(told, "name") == a_source()["name"]
+    assert load_pack(folder).digest == said(told, "digest")
+
+
+def test_nothing_is_written_for_a_source_that_could_not_be_carried_out(tmp_path: Path) -> None:
+    (tmp_path / "pack.json").write_text(json.dumps(a_source(colour="red")))
+
+    built = run("build", str(tmp_path), str(tmp_path / "built"))
+
+    assert built.exit_code == 1
+    assert not (tmp_path / "built").exists()
+
+
+def test_a_signature_counts_for_the_bytes_that_were_signed_and_no_others(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, a_source())
+    key, reviewers = str(tmp_path / "key"), str(tmp_path / "reviewers.json")
+    by = {"TPI_PACK_REVIEWERS": reviewers}
+    made = run("key", key, "--name", "Synthetic Reviewer", "--role", "x", "--reviewers", reviewers)
+
+    signed = run("sign", str(folder), "--key", key)
+    counts = run("check", "--pack", str(folder), env=by)
+    stranger = run("check", "--pack", str(folder))
+    rebuild(folder, a_source(title="Another"))
+    changed = run("check", "--pack", str(folder), env=by)
+
+    assert (made.exit_code, signed.exit_code) == (0, 0)
+    assert "Signed by Synthetic Reviewer, x" in counts.stderr
+    assert "does not count: its key is none" in stranger.stderr
+    assert "does not count: the pack was changed" in changed.stderr
+    assert "Not clinically reviewed" in changed.stderr
+
+
+def test_a_private_key_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    key, reviewers = tmp_path / "key", tmp_path / "reviewers.json"
+    arguments = [str(key), "--name", "Synthetic Reviewer", "--role", "x"]
+
+    run("key", *arguments, "--reviewers", str(reviewers))
+
+    assert key.stat().st_mode & 0o077 == 0
+    private: Tree = json.loads(key.read_text())
+    assert said(private, "d") not in reviewers.read_text()
+
+
+def test_a_difference_names_each_bundle_and_rule_that_changes(tmp_path: Path) -> None:
+    fired = fired_by("anticoagulated")
+    gone = next(rule for rule in fired if not named_elsewhere(rule))
+    folder = a_folder(tmp_path, plain(withdrawn={gone: "Not at Muster."}))
+
+    told = run("diff", "shipped", str(folder), str(PAYLOADS), "--today", "2026-11-23", "--json")
+
+    rows: list[Tree] = [json.loads(line) for line in told.stdout.splitlines()]
+    changed = [one for one in rows if said(one, "kind") == "changed"]
+    assert any(gone in str(one["rules"]) for one in changed)
+    total = rows[-1]
+    assert total["bundles"] == len(list(PAYLOADS.glob("*.json")))
+    assert len(changed) == int(str(total["outcome"])) + int(str(total["findings"])) > 0
+
+
+def test_a_pack_differs_in_nothing_from_itself() -> None:
+    shipped = "service/content/packs/tpi-core"
+
+    told = run("diff", "shipped", shipped, str(PAYLOADS), "--today", "2026-11-23", "--json")
+
+    total: Tree = json.loads(told.stdout.splitlines()[-1])
+    assert (total["outcome"], total["findings"]) == (0, 0)
+    assert total["same"]
+
+
+def test_a_wrong_example_fails_the_test_of_a_pack_by_its_name(tmp_path: Path) -> None:
+    case = {"name": "nothing fires", "findings": {"BLK-00": "block"}, "outcome": "block"}
+    folder = a_folder(tmp_path, plain(), examples={"cases": [case]})
+
+    tried = run("test", "--pack", str(folder), "--json")
+
+    rows: list[Tree] = [json.loads(line) for line in tried.stdout.splitlines()]
+    wrong = [one for one in rows if said(one, "kind") == "wrong"]
+    assert [said(one, "example") for one in wrong] == ["nothing fires"]
+    assert tried.exit_code == 1
+
+
+def test_every_example_of_the_shipped_pack_is_right() -> None:
+    tried = run("test", "--json")
+
+    *rest, total = [json.loads(line) for line in tried.stdout.splitlines()]
+    assert tried.exit_code == 0
+    assert rest == [], "each rule has an example that fires, one that does not, one undecidable"
+    assert (total["wrong"], total["right"]) == (0, total["tried"])
+
+
+def a_folder(
+    folder: Path, source: dict[str, Any], *, examples: dict[str, Any] | None = None
+) -> Path:
+    (folder / "pack.json").write_text(json.dumps(source))
+    if examples is not None:
+        (folder / "examples.json").write_text(json.dumps(examples))
+    built = run("build", str(folder), str(folder / "built"))
+    assert built.exit_code == 0, built.stderr
+    return folder / "built"
+
+
+def rebuild(folder: Path, source: dict[str, Any]) -> None:
+    """Build again over a pack, its signature kept."""
+    signature = (folder / SIGNATURE).read_bytes()
+    for one in folder.iterdir():
+        one.unlink()
+    a_folder(folder.parent, source)
+    (folder / SIGNATURE).write_bytes(signature)
+
+
+def fired_by(payload: str) -> list[str]:
+    file = str(PAYLOADS / f"{payload}-referral.json")
+    explained = run("explain", file, "--today", "2026-11-23", "--json")
+    rows: list[Tree] = [json.loads(line) for line in explained.stdout.splitlines()]
+    return [said(one, "rule") for one in rows if said(one, "verdict") == "fired"]
+
+
+def named_elsewhere(name: str) -> bool:
+    others = [one for key, one in the_base().rules.items() if key != name]
+    return any(f'"{name}"' in json.dumps(one, default=str) for one in others)

@@ -2,9 +2,9 @@ r"""Build a pack: rule object, patterns and value sets to FHIR files, one per se
 
     python -m service.content.packs.build SOURCE TARGET [--values DIR] [--without SYSTEM ...]
 
-SOURCE holds `rules.json`, `text-patterns.json`, `LICENCES.md` and `NOTICE`; DIR the ValueSets,
-SOURCE/valuesets where it is not given. A built pack can be DIR too, so a clinic without a licence
-for a code system builds its own pack from ours:
+SOURCE holds `rules.json`, `text-patterns.json`, `examples.json`, `LICENCES.md` and `NOTICE`; DIR
+the ValueSets, SOURCE/valuesets where it is not given. A built pack can be DIR too, so a clinic
+without a licence for a code system builds its own pack from ours:
 
     python -m service.content.packs.build service/content/packs/source mine \
         --values service/content/packs/tpi-core --without http://snomed.info/sct
@@ -21,6 +21,7 @@ import msgspec
 
 from fhir_mappings.model.json import Json, Tree, items, members, text
 from fhir_mappings.model.pack_head import PackHead
+from fhir_mappings.parse.pack_examples import FILE as EXAMPLES
 from fhir_mappings.parse.pack_files import tree_of
 from fhir_mappings.render.pack_resources import library, plan_definition
 from fhir_mappings.terms.packs import TABLES, TEXTS
@@ -50,7 +51,7 @@ def build(source: Path, target: Path, *, values: Path, without: frozenset[str]) 
     rules = _without(tree_of(source.joinpath("rules.json").read_bytes(), "rules.json"), without)
     texts = tree_of(source.joinpath(TEXTS).read_bytes(), TEXTS)
     sets = _sets(values, without, _includes(rules))
-    beside = {"LICENCES.md": source.joinpath("LICENCES.md").read_bytes()}
+    beside = {name: source.joinpath(name).read_bytes() for name in ("LICENCES.md", EXAMPLES)}
     write(
         target,
         {

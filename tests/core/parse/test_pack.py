@@ -16,6 +16,7 @@ from fhir_mappings.decide.pack_check import check_pack
 from fhir_mappings.decide.rules.plan import plan_of
 from fhir_mappings.decide.rules.text import compiled
 from fhir_mappings.parse.pack import read_pack
+from fhir_mappings.parse.pack_examples import FILE as EXAMPLES
 from fhir_mappings.parse.pack_files import read_layer
 from fhir_mappings.parse.patterns import outside_subset
 from fhir_mappings.problems import Code, Problem, Refused
@@ -41,7 +42,8 @@ MAPS = {
 
 
 def shipped() -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in SHIPPED.glob("*.json")}
+    files = {path.name: path.read_bytes() for path in SHIPPED.glob("*.json")}
+    return {name: data for name, data in files.items() if name != EXAMPLES}
 
 
 def put(tree: Tree, path: Steps, value: object) -> None:

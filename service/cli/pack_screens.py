@@ -1,0 +1,203 @@
+"""`tpi pack explain|test|diff`: what a pack says of referrals, without a database."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fhir_mappings.decide.pack_diff import Change, Difference
+from fhir_mappings.decide.screening import Ruling, Verdict
+from fhir_mappings.model.finding import Evidence
+from fhir_mappings.problems import Refused
+from service.cli.carry import Unusable, carry_out, settings_or_fail
+from service.cli.clinic import bytes_of
+from service.cli.output import AsJson, Exit, Output, Plain
+from service.cli.pack_words import NOTHING, kept_out, not_for
+from service.content.definitions import load_shape
+from service.content.load import load_pack
+from service.deps import utc_now
+from service.reads.explain import Explained, compared, explained
+from service.reads.pack_examples import Trial, Tried, try_examples
+
+Directory = Annotated[
+    Path | None, typer.Option("--pack", help="A pack's folder; none: the one in force (TPI_PACK).")
+]
+BaseFolder = Annotated[
+    Path | None, typer.Option("--base", help="Folder of the pack that it changes; none: ours.")
+]
+Today = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the screening.")]
+
+
+def explain(
+    file: Annotated[Path, typer.Argument(help="A transaction Bundle with one order.")],
+    *,
+    directory: Directory = None,
+    base: BaseFolder = None,
+    planned: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the injection.")
+    ] = None,
+    today: Today = None,
+    variant: Annotated[str | None, typer.Option(help="As the pack names it.")] = None,
+    show_phi: Annotated[
+        bool, typer.Option("--show-phi", help="Show the patient's values and dates too.")
+    ] = False,
+    as_json: AsJson = False,
+    plain: Plain = False,
+) -> None:
+    """Screen one Bundle offline: which rules fired, which did not, and why."""
+    output = Output(as_json=as_json, plain=plain)
+    settings = settings_or_fail(output)
+    day = (today or utc_now()).date()
+
+    async def work() -> Explained:
+        return explained(
+            bytes_of(file),
+            load_pack(directory or settings.pack, base=base or settings.pack_base),
+            load_shape(),
+            day=day,
+            planned=planned.date() if planned else None,
+            variant=variant,
+        )
+
+    said = carry_out(output, work)
+    for one in said.verdicts:
+        found = one.finding
+        output.result(
+            "rule", rule=one.rule, verdict=one.ruling.value, title=one.title,
+            action=found.action.value if found else "",
+            evidence=tuple(_why(one, show_phi=show_phi)),
+            says=found.scheduler if found else "",
+        )  # fmt: skip
+    output.result("outcome", outcome=said.screening.outcome.value, planned=said.screening.planned)
+
+
+def _why(verdict: Verdict, *, show_phi: bool) -> Iterator[str]:
+    """Say what made a rule fire, or what kept it from it."""
+    match verdict.ruling:
+        case Ruling.NOT_APPLICABLE:
+            yield not_for(verdict.because)
+        case Ruling.FAILED:
+            yield "could not be evaluated: a person must look"
+        case Ruling.FIRED:
+            found = verdict.finding.evidence if verdict.finding else ()
+            yield from (_place(at, show_phi=show_phi) for at in found)
+        case Ruling.NOT_FIRED:
+            for near in verdict.near:
+                places = "; ".join(_place(at, show_phi=show_phi) for at in near.evidence)
+                yield f"{kept_out(near.member)} ({places})"
+            if not verdict.near:
+                yield NOTHING
+
+
+def _place(evidence: Evidence, *, show_phi: bool) -> str:
+    where = f"{evidence.path} by {evidence.how}"
+    return f"{where}: {evidence.value} {evidence.date}".rstrip() if show_phi else where
+
+
+def try_out(
+    *,
+    directory: Directory = None,
+    base: BaseFolder = None,
+    as_json: AsJson = False,
+    plain: Plain = False,
+) -> None:
+    """Screen a pack's own examples, and those of the pack that it changes.
+
+    Exit 1 where one of them gives other findings than it says.
+    """
+    output = Output(as_json=as_json, plain=plain)
+    settings = settings_or_fail(output)
+
+    async def work() -> Trial:
+        return try_examples(directory or settings.pack, base=base or settings.pack_base)
+
+    trial = carry_out(output, work)
+    wrong = [one for one in trial.tried if not one.right]
+    for one in wrong:
+        output.result("wrong", example=one.example.name, differs=tuple(_differs(one)))
+    for rule, shows in trial.lacking.items():
+        output.result("lacking", rule=rule, shows=shows)
+    output.result(
+        "examples", tried=len(trial.tried), right=len(trial.tried) - len(wrong), wrong=len(wrong)
+    )
+    if wrong:
+        output.say(
+            "→ Correct the pack; or say in its own examples.json, by the same name, what is meant."
+        )
+        raise typer.Exit(Exit.FAULT)
+
+
+def _differs(tried: Tried) -> Iterator[str]:
+    wanted, found = tried.example.findings, tried.findings
+    for rule in sorted(wanted.keys() | found.keys()):
+        if wanted.get(rule) != found.get(rule):
+            yield f"{rule}: {wanted.get(rule, 'silent')} wanted, {found.get(rule, 'silent')} found"
+    if tried.outcome != tried.example.outcome.value:
+        yield f"outcome: {tried.example.outcome.value} wanted, {tried.outcome} found"
+
+
+def diff(
+    before: Annotated[
+        Path, typer.Argument(help="Folder of the pack that judges now, or `shipped`.")
+    ],
+    after: Annotated[Path, typer.Argument(help="Folder of the pack to look at.")],
+    bundles: Annotated[Path, typer.Argument(help="Folder of transaction Bundles (*.json).")],
+    *,
+    base: BaseFolder = None,
+    today: Today = None,
+    as_json: AsJson = False,
+    plain: Plain = False,
+) -> None:
+    """Screen each Bundle of a folder by two packs: what would be said otherwise."""
+    output = Output(as_json=as_json, plain=plain)
+    day = (today or utc_now()).date()
+    files = sorted(bundles.glob("*.json"))
+
+    async def work() -> list[tuple[str, Difference | None]]:
+        if not files:
+            raise Unusable(f"{bundles} holds no *.json.", "Name a folder of Bundles.")
+        old = load_pack(None if before == Path("shipped") else before, base=base)
+        new = load_pack(after, base=base)
+        shape = load_shape()
+        found: list[tuple[str, Difference | None]] = []
+        for file in files:
+            try:
+                found.append((file.name, compared(bytes_of(file), old, new, shape, day=day)))
+            except Refused:
+                found.append((file.name, None))
+        return found
+
+    compared_all = carry_out(output, work)
+    counted: Counter[str] = Counter()
+    for name, one in compared_all:
+        counted.update(_kinds(one))
+        if one is None:
+            output.result("refused", file=name, what="the door would refuse it")
+        elif not one.same:
+            told = f"{one.before.value} → {one.after.value}"
+            output.result(
+                "changed", file=name, outcome=told, rules=tuple(map(_change, one.changes))
+            )
+    output.result(
+        "difference", bundles=len(files), same=counted["same"], outcome=counted["outcome"],
+        findings=counted["findings"], refused=counted["refused"],
+    )  # fmt: skip
+
+
+def _kinds(one: Difference | None) -> Iterator[str]:
+    """Sort a Bundle into one kind: same, another outcome, only other findings, refused."""
+    if one is None:
+        yield "refused"
+    elif one.same:
+        yield "same"
+    else:
+        yield "findings" if one.before is one.after else "outcome"
+
+
+def _change(one: Change) -> str:
+    if one.evidence and one.before is one.after:
+        return f"{one.rule}: other evidence"
+    return f"{one.rule}: {one.before or 'silent'} → {one.after or 'silent'}"
