@@ -1,9 +1,13 @@
 """Resources inside resources: contained, of a Bundle's entries, of Parameters."""
 
 from collections.abc import Iterator
+from typing import Final
 
-from fhir_mappings.model.json import Json, Tree, items, members
+from fhir_mappings.model.json import Json, Tree, items, members, text
 from fhir_mappings.parse.places import Path
+
+BOXES: Final = frozenset({"Bundle", "Parameters"})
+"""Types that say nothing themselves and hold resources that do."""
 
 
 def resources(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Tree]]:
@@ -15,6 +19,16 @@ def resources(tree: Tree, path: Path = ()) -> Iterator[tuple[Path, Tree]]:
     for inside, value in _inside(tree):
         if isinstance(value, dict):
             yield from resources(value, path + inside)
+
+
+def beside(tree: Tree) -> dict[str, Tree]:
+    """Return what a Bundle holds, by the references that lead to it: fullUrl, type and id."""
+    found: dict[str, Tree] = {}
+    for one in items(tree.get("entry")) if text(tree, "resourceType") == "Bundle" else ():
+        resource = members(members(one).get("resource"))
+        found[text(one, "fullUrl")] = resource
+        found[f"{text(resource, 'resourceType')}/{text(resource, 'id')}"] = resource
+    return found
 
 
 def contained(tree: Tree) -> list[Tree]:

@@ -4,13 +4,14 @@ Source: PROTOCOL §4 (the rule of relative references), DECISIONS 20; FHIR R4 bu
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from fhir_mappings.model.json import Identity, Json, Tree
 from fhir_mappings.parse.bundle import Entry, Method, address
+from fhir_mappings.parse.nested import BOXES, beside, resources
 from fhir_mappings.problems import Code, Problem
 
 _RELATIVE: Final = re.compile(
@@ -77,7 +78,10 @@ def rewrites(
     for entry in entries:
         here = found.setdefault(entry.place, {})
         source = address(entry)
+        held = _held_inside(entry)
         for reference, at in references(entry.tree, entry.at):
+            if reference in held:
+                continue
             target = _target(reference, source[0] if source else "", by_url, matches, base)
             if isinstance(target, Code):
                 problems.append(Problem(target, at))
@@ -90,6 +94,13 @@ def identity_of(reference: str) -> Identity | None:
     """Read a reference that is already one of the space: `Type/id`, with or without a version."""
     match = _RELATIVE.fullmatch(reference)
     return Identity(rtype=match["rtype"], rid=match["rid"]) if match else None
+
+
+def _held_inside(entry: Entry) -> Container[str]:
+    """Return the references that lead to what an entry holds itself: a Bundle in the Bundle."""
+    if entry.rtype not in BOXES:
+        return ()
+    return {url for _, tree in resources(entry.tree) for url in beside(tree)}
 
 
 def _by_url(entries: Iterable[Entry], identities: Mapping[int, Identity]) -> dict[str, str]:

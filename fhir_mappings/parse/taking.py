@@ -64,7 +64,8 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     def outside(self) -> list[tuple[str, str]]:
         """Return the references that lead out of the message, as they are here, with their place.
 
-        Contained ones, and those by identifier alone, lead nowhere else.
+        Contained ones, those by identifier alone, and what a Bundle inside calls its own lead
+        nowhere else.
         """
         brought = {str(one) for one in self.identities.values()}
         found: list[tuple[str, str]] = []
@@ -72,7 +73,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
             here = self.reading.get(entry.place, {})
             for written, at in references(entry.tree, entry.at):
                 target = here.get(written, written).partition("/_history/")[0]
-                if not target.startswith("#") and target not in brought:
+                if not target.startswith(("#", "urn:")) and target not in brought:
                     found.append((target, at.removesuffix(".reference")))
         return found
 

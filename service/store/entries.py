@@ -8,6 +8,7 @@ from fhir_mappings.model.caller import NIL_SPACE
 from fhir_mappings.model.json import Identity
 from fhir_mappings.parse.bundle import Entry, Method
 from fhir_mappings.parse.identities import Known, condition_of
+from fhir_mappings.parse.nested import BOXES
 from fhir_mappings.parse.references import identity_of
 from fhir_mappings.parse.taking import Read
 from fhir_mappings.problems import Code, Problem, Refused
@@ -128,7 +129,7 @@ def _write(
             return None
         if here.origin == MADE and entry is not read.asked.task:
             raise Refused(Problem(Code.RESERVED, f"Bundle.entry[{entry.place}].request.url"))
-    return resources.received(
+    write = resources.received(
         space,
         entry,
         identity,
@@ -139,6 +140,7 @@ def _write(
         referral=referral,
         address=read.sources[entry.place],
     )
+    return resources.holding_data_of(write, read.patient.rid) if entry.rtype in BOXES else write
 
 
 def only_to_exist(entry: Entry, known: Known) -> bool:

@@ -133,6 +133,14 @@ def received(
     )
 
 
+def holding_data_of(write: Write, patient_rid: str) -> Write:
+    """Return the write of a Bundle as one about the Patient whose data it holds."""
+    if write.indexed.patient_rid:
+        return write
+    indexed = msgspec.structs.replace(write.indexed, patient_rid=patient_rid)
+    return msgspec.structs.replace(write, indexed=indexed)
+
+
 async def find(conn: Conn, tenant: UUID, space: UUID, identity: Identity) -> Stored | None:
     """Return the newest version, also a deleted one, or None where there never was one."""
     row = await conn.fetchrow(sql("find_resource"), tenant, space, identity.rtype, identity.rid)

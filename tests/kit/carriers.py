@@ -36,8 +36,16 @@ LISTS = frozenset(
 )
 """Elements that repeat where a carrier stands in or below them."""
 
-WORDED = frozenset({"note", "supportingInfo"})
-"""Elements of inputs that hold words and no code."""
+WORDED = frozenset(
+    {
+        *("note", "note.text", "supportingInfo", "item.text", "section.text", "reasonCode.text"),
+        *("entry.item", "reasonReference.display", "valueString", "component.valueString"),
+        *("reaction.description", "dosage.text", "dosageInstruction.text", "conclusion"),
+        *("description", "summary", "payload.contentString", "activity.detail.description"),
+        "item.answer.valueString",
+    }
+)
+"""Elements that hold words and no code."""
 
 STATUS: Mapping[str, str] = {
     "CarePlan": "active",

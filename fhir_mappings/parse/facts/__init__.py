@@ -18,10 +18,9 @@ from fhir_mappings.parse.facts.source import Source, sections
 from fhir_mappings.parse.facts.times import abated, date_of, noted
 from fhir_mappings.parse.facts.unread import forbidden
 from fhir_mappings.parse.facts.whose import Whose, whose
+from fhir_mappings.parse.nested import BOXES
 
 _NOT_ENTRIES: Final = frozenset({"Patient", "ServiceRequest"})
-_BOXES: Final = frozenset({"Bundle", "Parameters"})
-"""Types that say nothing themselves and hold resources that do."""
 
 
 def read(chart: Chart, pack: Pack) -> Facts:
@@ -60,7 +59,7 @@ class _Reading:
     def take(self, held: Held) -> None:
         """Read one resource and what it holds, or say why not."""
         rtype = held.identity.rtype
-        if rtype in _BOXES:
+        if rtype in BOXES:
             self._take_inside(held)
             return
         holds = bool(held.tree.get("contained"))

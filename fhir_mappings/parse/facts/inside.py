@@ -4,14 +4,14 @@ A reference inside a Bundle leads first to what it holds: by fullUrl, or by type
 Source: FHIR R4 references.html (contained), bundle.html (resolving references in Bundles).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from fhir_mappings.model.json import Held, Tree, items, members, text
+from fhir_mappings.model.json import Held, Tree, text
 from fhir_mappings.parse.facts.source import Source
-from fhir_mappings.parse.nested import resources
+from fhir_mappings.parse.nested import beside, resources
 from fhir_mappings.parse.places import Path
 
 _CONTAINED: Final = "contained"
@@ -23,7 +23,7 @@ def inside(held: Held, own: Source) -> Iterator[Source]:
     near: dict[str, Tree] = {}
     for path, tree in resources(held.tree):
         trees[path] = tree
-        near |= _neighbours(tree)
+        near |= beside(tree)
         if path:
             yield msgspec.structs.replace(
                 own,
@@ -33,16 +33,6 @@ def inside(held: Held, own: Source) -> Iterator[Source]:
                 holder=trees[path[:-2]] if path[-2] == _CONTAINED else tree,
                 near=near,
             )
-
-
-def _neighbours(tree: Tree) -> Mapping[str, Tree]:
-    """Return what a Bundle holds by the references that lead to it."""
-    found: dict[str, Tree] = {}
-    for one in items(tree.get("entry")) if text(tree, "resourceType") == "Bundle" else ():
-        resource = members(members(one).get("resource"))
-        found[text(one, "fullUrl")] = resource
-        found[f"{text(resource, 'resourceType')}/{text(resource, 'id')}"] = resource
-    return found
 
 
 def _root(start: str, path: Path, tree: Tree) -> str:
