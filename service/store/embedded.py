@@ -11,6 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from service.settings import Settings
 from service.store import postmaster
@@ -38,6 +39,10 @@ __all__ = [
     "urls",
 ]
 
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder that is not ours is not entered
+"""Where Linux keeps files in memory."""
+_ROOM: Final = 2 * 2**30
+
 
 @dataclass(frozen=True, kw_only=True)
 class Urls:
@@ -56,16 +61,16 @@ def server(
 ) -> Generator[Running]:
     """Lend a private server for as long as the block runs; many may hold it at once.
 
-    `durable=False` is for tests: a cluster of its own in which a power cut may lose commits.
+    `durable=False` is for tests: a cluster of its own in which a power cut may lose commits, in
+    memory where there is room.
 
     Raises:
         PostgresMissing: no programs that fit.
         EmbeddedError: it does not start; the text has the repair.
     """
-    place = home or home_of(settings)
     cluster = Cluster(
         binaries=find_binaries(settings.postgres),
-        home=place if durable else place / "fast",
+        home=home or (home_of(settings) if durable else fast_home_of(settings)),
         durable=durable,
         account=account(),
     )
@@ -113,11 +118,36 @@ def home_of(settings: Settings) -> Path:
     return state / "tpi-intake" / digits(checkout)
 
 
+def fast_home_of(settings: Settings) -> Path:
+    """Return the folder of the tests' cluster: in memory, unless a home is set or there is no room.
+
+    A test's database is some 440 files. On a disk mounted with `discard` a copy took 0.3 to 0.7 s
+    while another was dropped, in memory 0.03 s (measured with two test processes).
+    """
+    place = home_of(settings)
+    memory = MEMORY / f"tpi-intake-{place.name}"
+    if settings.pg_home or not _lent(memory):
+        return place / "fast"
+    return memory
+
+
+def _lent(memory: Path) -> bool:
+    """Say whether a folder in memory is ours, or can be: big enough, and programs may run there."""
+    if memory.exists():
+        return memory.stat().st_uid == os.geteuid()
+    if not MEMORY.is_dir():
+        return False
+    found = os.statvfs(MEMORY)
+    runs = not found.f_flag & os.ST_NOEXEC
+    return runs and found.f_bavail * found.f_frsize >= _ROOM
+
+
 def remove(settings: Settings) -> None:
     """Stop this checkout's private servers, whoever uses them, and delete what they hold."""
-    place = home_of(settings)
-    for data in (*place.glob("data-*"), *place.glob("fast/data-*")):
-        with locked(lock_of(data, "start")):
-            postmaster.stop(data)
-            shutil.rmtree(socket_dir(data), ignore_errors=True)
-    shutil.rmtree(place, ignore_errors=True)
+    home = home_of(settings)
+    for place in (fast_home_of(settings), home / "fast", home):
+        for data in place.glob("data-*"):
+            with locked(lock_of(data, "start")):
+                postmaster.stop(data)
+                shutil.rmtree(socket_dir(data), ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)

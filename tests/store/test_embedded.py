@@ -171,6 +171,45 @@ def test_remove_stops_a_server_in_use_and_deletes_the_home(home: Path) -> None:
         home.mkdir()  # the lock beside the data is taken again at the end of the block
 
 
+@pytest.fixture
+def in_memory(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the tests' cluster of this checkout stands if `home` were what Linux lends."""
+    monkeypatch.setattr(embedded, "MEMORY", home)
+    return home / f"tpi-intake-{embedded.home_of(Settings(pg_home=None)).name}"
+
+
+def test_the_tests_cluster_stands_in_memory_unless_a_home_is_set(
+    home: Path, in_memory: Path
+) -> None:
+    in_memory.mkdir()
+
+    chosen = embedded.fast_home_of(Settings(pg_home=None))
+    beside_a_home = embedded.fast_home_of(Settings(pg_home=home))
+
+    assert chosen == in_memory
+    assert beside_a_home == home / "fast"
+
+
+def test_it_stands_on_the_disk_where_no_memory_is_lent(
+    in_memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "MEMORY", in_memory / "none")
+
+    chosen = embedded.fast_home_of(Settings(pg_home=None))
+
+    assert chosen == embedded.home_of(Settings(pg_home=None)) / "fast"
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root can give a folder to somebody else")
+def test_a_folder_in_memory_of_somebody_else_is_not_entered(in_memory: Path) -> None:
+    in_memory.mkdir()
+    os.chown(in_memory, 12_345, 12_345)
+
+    chosen = embedded.fast_home_of(Settings(pg_home=None))
+
+    assert chosen == embedded.home_of(Settings(pg_home=None)) / "fast"
+
+
 def test_a_given_url_is_used_as_it_stands() -> None:
     given = Settings.model_validate({"database_url": "postgresql://o@h/d", "web_database_url": "w"})
 
