@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from fhir_mappings.model.lift import Lift
+
 
 class Action(StrEnum):
     """What a finding does to a referral."""
@@ -53,7 +55,11 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule that fired, with all of its evidence."""
+    """One rule that fired, with all of its evidence.
+
+    `lifts` is what would lift it, each alone but for data, which lift it together; empty where
+    it was not asked for, and for findings that gate nothing.
+    """
 
     rule: str
     title: str
@@ -65,6 +71,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     rationale: str
     sources: tuple[str, ...]
     evidence: tuple[Evidence, ...]
+    lifts: tuple[Lift, ...] = ()
+
+    @property
+    def gates(self) -> bool:
+        """Tell whether it stands in the way of a booking."""
+        return self.action is not Action.INFO
 
     @property
     def key(self) -> str:

@@ -1,8 +1,10 @@
 """Charts whose dates lie anywhere around the day of screening, and how they are screened."""
 
+import json
 import re
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,12 +13,13 @@ from hypothesis import strategies as st
 from fhir_mappings.model.chart import Chart
 from fhir_mappings.model.json import encode
 from tests.kit.charts import DATA, EXAMPLES, chart_of, read_json, the_pack
+from tests.kit.corpus import public
 
 MEMBERS = read_json(DATA / "clinical" / "members.json")
 CASES = [*EXAMPLES["cases"], *MEMBERS["cases"]]
 ADDED = [one for case in CASES for one in case["add"]]
 BASE = [one["id"] for one in EXAMPLES["base"]["entries"]]
-VARIANTS = sorted({v for rule in the_pack().content.rules for v in rule.applies_when.variants})
+VARIANTS = sorted({one.variant for one in the_pack().content.order.variant.first if one.names})
 DAY = date.fromisoformat(EXAMPLES["day"])
 
 Resource = dict[str, Any]
@@ -53,8 +56,27 @@ def in_use(resource: Resource, status: str, start: int, end: int | None) -> Reso
     return {**kept, "status": status, "effectivePeriod": period}
 
 
+@cache
+def published() -> tuple[Resource, ...]:
+    """Return the clinical resources that others published, as those of our patient."""
+    known = the_pack().reads.keys() - {"Patient", "ServiceRequest"}
+    found = (json.loads(one.body, parse_float=Decimal) for one in public())
+    return tuple(ours(one) for one in found if one["resourceType"] in known)
+
+
+def ours(resource: Resource) -> Resource:
+    """Make a resource one of our patient; what its dates say is moved to the day of screening."""
+    days = [date.fromisoformat(one) for one in _FULL_DATE.findall(encode(resource).decode())]
+    own = {name: {"reference": "Patient/p"} for name in ("subject", "patient") if name in resource}
+    return moved({**resource, **own}, (DAY - max(days, default=DAY)).days)
+
+
+def _published() -> st.SearchStrategy[Resource]:
+    return st.sampled_from(published())
+
+
 _near = st.integers(-120, 60)
-_moved = st.builds(moved, st.sampled_from(ADDED), st.integers(-400, 60))
+_moved = st.builds(moved, st.sampled_from(ADDED) | st.deferred(_published), st.integers(-400, 60))
 _medication = st.builds(
     in_use,
     _moved,

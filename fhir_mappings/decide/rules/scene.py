@@ -87,14 +87,15 @@ class Scene:
         return other
 
     def supposing(self, entries: Mapping[str, Entry]) -> "Scene":
-        """Return the scene with entries in place of those of the same key.
+        """Return the scene with entries, or the order, in place of those of the same key.
 
         They must say the same, and be neither excluded nor excluded before: only their dates and
-        their state may differ.
+        their marks may differ.
         """
         other = copy(self)
         held = tuple(entries.get(one.key, one) for one in self.facts.entries)
-        other.facts = replace(self.facts, entries=held)
+        other.order = entries.get(self.order.key, self.order)
+        other.facts = replace(self.facts, order=other.order, entries=held)
         other.entries = tuple(one for one in held if one.key not in self.excluded)
         other.by_type = {}
         return other
