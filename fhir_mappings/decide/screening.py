@@ -104,6 +104,7 @@ def screening_of(scene: Scene) -> Screening:
     return Screening(
         pack=pack.name,
         pack_version=pack.version,
+        reviewed_by=pack.reviewed_by,
         variant=scene.variant,
         planned=scene.planned.at,
         day=scene.day.at,
@@ -114,9 +115,10 @@ def screening_of(scene: Scene) -> Screening:
 
 def _findings(plan: Plan, ran: Ran) -> tuple[Finding, ...]:
     """Merge the evidence of each rule; the strongest findings stand first."""
+    pack = plan.pack
     found = (
-        finding(rule, ran.held[rule.id])
-        for rule in plan.pack.content.rules
+        finding(rule, ran.held[rule.id], acts=pack.acts[rule.id])
+        for rule in pack.content.rules
         if ran.held.get(rule.id)
     )
     return tuple(sorted(found, key=lambda one: -one.action.weight))

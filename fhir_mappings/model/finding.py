@@ -58,7 +58,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One rule that fired, with all of its evidence.
 
     `lifts` is what would lift it, each alone but for data, which lift it together; empty where
-    it was not asked for, and for findings that gate nothing.
+    it was not asked for, and for findings that gate nothing. `acts` is the pack's digest of what
+    makes the rule fire.
     """
 
     rule: str
@@ -72,6 +73,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
     evidence: tuple[Evidence, ...]
     lifts: tuple[Lift, ...] = ()
+    acts: str = ""
 
     @property
     def gates(self) -> bool:
@@ -82,9 +84,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> str:
         """Digest of rule, action and evidence with versions: a decision stands while it is equal.
 
+        Of the rule counts what makes it fire, not its sentences: a pack in another language, or
+        with a source more, lets decisions stand; another number in the rule does not.
+
         Source: PROTOCOL §3.3, "a decision stands while rule, evidence and its version do".
         """
-        parts = [self.rule, self.action]
+        parts = [self.rule, self.action, self.acts]
         for one in sorted(self.evidence):
             parts += [one.reference, str(one.version), one.path]
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
@@ -95,6 +100,7 @@ class Screening(msgspec.Struct, frozen=True, kw_only=True):
 
     `planned` is the day of the injection it was made for, `day` the day it ran: both are days
     in the clinic's zone. `variant` is the one judged (the order's own or "unspecified").
+    `reviewed_by` is whose signature on the pack counted, empty where none did.
     """
 
     pack: str
@@ -104,6 +110,13 @@ class Screening(msgspec.Struct, frozen=True, kw_only=True):
     day: date
     rules_checked: int
     findings: tuple[Finding, ...]
+    reviewed_by: str = ""
+
+    @property
+    def judged_by(self) -> str:
+        """Say what judged: the pack, its version, and who answers for it (DECISIONS 9)."""
+        signed = f"signed by {self.reviewed_by}" if self.reviewed_by else "not clinically reviewed"
+        return f"tpi-intake, content pack {self.pack} {self.pack_version}, {signed}"
 
     @property
     def outcome(self) -> Outcome:

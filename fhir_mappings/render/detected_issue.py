@@ -44,9 +44,7 @@ def detected_issue(
         "severity": _SEVERITY[finding.action],
         "patient": {"reference": f"Patient/{case.patient_rid}"},
         "identifiedDateTime": instant(at),
-        "author": {
-            "display": f"tpi-intake, content pack {screening.pack} {screening.pack_version}"
-        },
+        "author": {"display": screening.judged_by},
         "implicated": _implicated(case, finding),
         "detail": finding.scheduler,
     }

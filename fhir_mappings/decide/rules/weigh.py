@@ -111,8 +111,11 @@ def give_way(rules: Iterable[Rule], held: dict[str, list[Reported]]) -> None:
                 held[rule.id] = [one for one in mine if key(one) not in taken]
 
 
-def finding(rule: Rule, held: Iterable[Reported]) -> Finding:
-    """Merge a rule's evidence to one finding of the strongest action."""
+def finding(rule: Rule, held: Iterable[Reported], *, acts: str) -> Finding:
+    """Merge a rule's evidence to one finding of the strongest action.
+
+    `acts` is the pack's digest of what makes the rule fire.
+    """
     found = list(held)
     return Finding(
         rule=rule.id,
@@ -125,4 +128,5 @@ def finding(rule: Rule, held: Iterable[Reported]) -> Finding:
         rationale=rule.rationale,
         sources=rule.sources,
         evidence=tuple(sorted({one.evidence for one in found})),
+        acts=acts,
     )
