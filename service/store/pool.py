@@ -10,7 +10,7 @@ import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 from service.settings import Role
-from service.store.roles import OWNER_ROLE, QUIET, TIME_OUTS, Direct
+from service.store.roles import OWNER_ROLE, PLANS, QUIET, TIME_OUTS, Direct
 
 # asyncpg's classes are generic for the checker only: the aliases are quoted here, used everywhere
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -86,14 +86,14 @@ async def _take_role(conn: Direct, role: str) -> None:
 
 
 async def _drop_to(conn: Direct, role: str) -> None:
-    """Set the role and what a login of the role would have got: its time-outs, a quiet log."""
+    """Set the role and what a login of the role would have got: time-outs, plans, a quiet log."""
     login = await conn.fetchrow(_LOGIN, role)
     if login is None or not login["becomes"]:
         raise RoleError(
             f"This login is not {role} and may not become it. Run `tpi migrate roles`, or name a"
             " login that may in TPI_WEB_DATABASE_URL or TPI_WORKER_DATABASE_URL."
         )
-    wanted = TIME_OUTS | QUIET if login["rolsuper"] else TIME_OUTS
+    wanted = TIME_OUTS | PLANS | (QUIET if login["rolsuper"] else {})
     for name, value in wanted.items():
         await conn.execute("SELECT set_config($1, $2, false)", name, value)
     await conn.execute(f"SET ROLE {role}")

@@ -24,6 +24,12 @@ TIME_OUTS: Final = {
 }
 """SECURITY L20: for a login of the role; where the role is set at connect, the pool sets them."""
 
+PLANS: Final = {"enable_seqscan": "off", "jit": "off"}
+"""How statements are planned: kept as long as the connection, made perhaps over empty tables. One
+that read a table whole while it was small would do so until statistics are taken again; every
+statement here has a key to read by. Compiling takes longer than any of them runs.
+"""
+
 QUIET: Final = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
@@ -67,7 +73,7 @@ async def missing(conn: Direct, *, login: bool) -> tuple[str, ...]:
         settings = set(found[role]["settings"]) if role in found else set[str]()
         statements += [
             f"ALTER ROLE {role} SET {name} = '{value}'"
-            for name, value in (TIME_OUTS | QUIET).items()
+            for name, value in (TIME_OUTS | PLANS | QUIET).items()
             if f"{name}={value}" not in settings
         ]
     return tuple(statements)

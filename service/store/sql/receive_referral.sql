@@ -15,10 +15,14 @@ WITH incoming AS (
     RETURNING id
 ), standing AS (
     SELECT r.*
-      FROM resource r
-      JOIN incoming i ON i.rtype = r.rtype AND i.rid = r.rid AND i.vid = r.vid + 1
-     WHERE r.tenant = $1 AND r.space = $2 AND EXISTS (SELECT 1 FROM new)
-       FOR NO KEY UPDATE OF r
+      FROM incoming i
+     CROSS JOIN LATERAL (
+        SELECT *
+          FROM resource
+         WHERE tenant = $1 AND space = $2 AND rtype = i.rtype AND rid = i.rid AND vid = i.vid - 1
+           FOR NO KEY UPDATE
+     ) r
+     WHERE i.vid > 1 AND EXISTS (SELECT 1 FROM new)
 ), kept AS (
     INSERT INTO resource_history (tenant, space, rtype, rid, vid, origin, body, digest,
                                   fingerprint, referral, deleted, updated_at)
