@@ -41,13 +41,16 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """What is searched among the living resources of one type.
 
-    `each` are tokens that must all stand; of each group in `any_of` one must. `ids` None is any.
+    `each` are tokens that must all stand; of each group in `any_of` one must. `narrow` says that
+    a token of `each` or of the first group names one thing, so that few rows match; others (a
+    status, a code, an owner) sort rows into classes, and many may match. `ids` None is any.
     `targets` are the `Type/id` that the search names: staff may have to say whose they mean.
     """
 
     rtype: str
     each: tuple[str, ...] = ()
     any_of: tuple[tuple[str, ...], ...] = ()
+    narrow: bool = False
     ids: tuple[str, ...] | None = None
     when: tuple[When, ...] = ()
     targets: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from fhir_mappings.model.query import Asked, Order, Position, Query, When
 from fhir_mappings.parse.index import reference_token, relative, token
 from fhir_mappings.parse.instants import interval
 from fhir_mappings.problems import Code, Problem, Refused
-from fhir_mappings.terms.search_parameters import TABLE, Kind, Parameter
+from fhir_mappings.terms.search_parameters import SHARED, TABLE, Kind, Parameter
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -61,6 +61,7 @@ class _Draft(msgspec.Struct):
 
     each: list[str] = []
     any_of: list[tuple[str, ...]] = []
+    narrow: bool = False
     ids: set[str] | None = None
     when: list[When] = []
     targets: list[str] = []
@@ -156,10 +157,27 @@ class Reader:
                 else [self._token(name, row, value)]
             )
         )
+        narrow = self._names_one(row, values)
+        draft.narrow = draft.narrow or narrow
         if len(group) == 1:
             draft.each.append(group[0])
         else:
-            draft.any_of.append(group)
+            draft.any_of.insert(0 if narrow else len(draft.any_of), group)
+
+    def _names_one(self, row: Parameter, values: list[str]) -> bool:
+        """Tell whether each value names one thing: an identifier, a patient, an order.
+
+        Who owns or performs is one of few: many resources name it.
+        """
+        if row.kind is Kind.IDENTIFIER:
+            return not any(one.endswith("|") for one in values)  # every number of a system
+        if row.kind is not Kind.REFERENCE:
+            return False
+        types = [relative(_unescaped(one).removeprefix(self._base)) for one in values]
+        return all(
+            SHARED.isdisjoint([found.partition("/")[0]] if found else row.targets)
+            for found in types
+        )
 
     def _token(self, name: str, row: Parameter, value: str) -> str:
         system, bar, code = _split_bar(value)
@@ -194,6 +212,7 @@ class Reader:
             rtype=self._rtype,
             each=tuple(dict.fromkeys(draft.each)),
             any_of=tuple(draft.any_of),
+            narrow=draft.narrow,
             ids=None if draft.ids is None else tuple(sorted(draft.ids)),
             when=tuple(draft.when),
             targets=tuple(dict.fromkeys(draft.targets)),

@@ -65,6 +65,18 @@ def _only(path: str, target: str) -> Parameter:
 _PEOPLE: Final = ("Practitioner", "PractitionerRole", "Organization", "Patient", "Device")
 _SUBJECTS: Final = ("Patient", "Group", "Device", "Location")
 
+SHARED: Final = frozenset(
+    {
+        "Practitioner",
+        "PractitionerRole",
+        "Organization",
+        "Location",
+        "HealthcareService",
+        "Schedule",
+    }
+)
+"""Types of which there are few, each named by many resources."""
+
 _IDENTIFIER: Final = Parameter(kind=Kind.IDENTIFIER, paths=("identifier",))
 _STATUS: Final = _token("status")
 _CODE: Final = _token("code")

@@ -51,12 +51,13 @@ async def in_several_spaces(conn: Conn, tenant: UUID, targets: Iterable[Identity
 
 
 def _filters(query: Query, spaces: Sequence[UUID] | None) -> list[object]:
-    """Return the first twelve parameters of `search_v1`."""
+    """Return the first thirteen parameters of `search_v1`."""
     return [
         spaces,
         query.rtype,
         list(query.each),
         [_UNIT.join(group) for group in query.any_of],
+        query.narrow,
         None if query.ids is None else list(query.ids),
         [one.what for one in query.when],
         [one.group for one in query.when],

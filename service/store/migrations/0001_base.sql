@@ -231,6 +231,8 @@ CREATE TABLE resource (
 CREATE INDEX resource_tokens ON resource USING gin (tokens) WITH (gin_pending_list_limit = 256);
 CREATE INDEX resource_patient ON resource (tenant, space, patient_rid) WHERE patient_rid <> '';
 CREATE INDEX resource_recent ON resource (tenant, space, rtype, updated_at DESC, rid);
+-- the clinic's own look over all spaces
+CREATE INDEX resource_newest ON resource (tenant, rtype, updated_at DESC, rid, space);
 CREATE INDEX resource_referral ON resource (tenant, referral) WHERE referral IS NOT NULL;
 
 CREATE TABLE resource_history (
@@ -883,6 +885,7 @@ CREATE FUNCTION hold_window(p_window uuid, p_hold uuid, p_placer uuid, p_referra
 --   p_spaces    only these of the spaces that the caller sees; null: all of them
 --   p_all       tokens that each must stand
 --   p_any       groups of tokens (joined by U+001F) of which one must stand
+--   p_narrow    do the tokens name one thing (an identifier, a patient, an order)? Then few rows match
 --   p_ids       ids of which one must be; null: any
 --   p_when      conditions on times: what ('at', 'updated'), group, prefix of R4, interval; of each
 --               group one must hold
@@ -890,7 +893,7 @@ CREATE FUNCTION hold_window(p_window uuid, p_hold uuid, p_placer uuid, p_referra
 --   p_order     'updated-desc', 'updated', 'id', 'id-desc'; p_last_*: the row the last page ended on
 --   p_bodies    false: only keys, for counting
 CREATE FUNCTION search_v1(
-        p_spaces uuid[], p_rtype text, p_all text[], p_any text[], p_ids text[],
+        p_spaces uuid[], p_rtype text, p_all text[], p_any text[], p_narrow boolean, p_ids text[],
         p_what text[], p_group integer[], p_prefix text[],
         p_start timestamptz[], p_end timestamptz[], p_from timestamptz, p_to timestamptz,
         p_order text, p_last_at timestamptz, p_last_rid text, p_last_space uuid,
@@ -904,11 +907,14 @@ CREATE FUNCTION search_v1(
         spaces   uuid[];
         fields   text := 'r.space, r.rtype, r.rid, r.vid, r.origin,
             CASE WHEN $18 THEN r.body ELSE '''' END AS body, r.fingerprint, r.updated_at,
-            r.deleted, r.referral, r.patient_rid, r.address FROM public.';
-        source   text;
-        filters  text := ' AND r.tenant = $13 AND r.rtype = $2 AND NOT r.deleted';
+            r.deleted, r.referral, r.patient_rid, r.address';
+        inside   text := 'r.tenant = $13 AND r.rtype = $2 AND NOT r.deleted';
+        tokens   text;
+        rest     text := 'true';
         after    text;
         sorting  text;
+        ordered  text;
+        found_by text;
     BEGIN
         SELECT array_agg(s) INTO spaces
           FROM (SELECT p.id FROM public.placer p
@@ -920,31 +926,30 @@ CREATE FUNCTION search_v1(
         CASE p_order
             WHEN 'updated-desc' THEN
                 after := '(r.updated_at < $14 OR r.updated_at = $14 AND (r.rid, r.space) > ($15, $16))';
-                sorting := 'updated_at DESC, rid, space';
+                sorting := 'r.updated_at DESC, r.rid, r.space';
             WHEN 'updated' THEN
                 after := '(r.updated_at > $14 OR r.updated_at = $14 AND (r.rid, r.space) > ($15, $16))';
-                sorting := 'updated_at, rid, space';
+                sorting := 'r.updated_at, r.rid, r.space';
             WHEN 'id' THEN
                 after := '(r.rid, r.space) > ($15, $16)';
-                sorting := 'rid, space';
+                sorting := 'r.rid, r.space';
             WHEN 'id-desc' THEN
                 after := '(r.rid, r.space) < ($15, $16)';
-                sorting := 'rid DESC, space DESC';
+                sorting := 'r.rid DESC, r.space DESC';
         END CASE;
-        IF cardinality(p_all) > 0 THEN
-            filters := filters || ' AND r.tokens @> $3';
-        ELSIF cardinality(p_any) > 0 THEN
-            filters := filters || ' AND r.tokens && string_to_array($4[1], E''\x1f'')';
-        END IF;
-        IF cardinality(p_any) > 0 THEN
-            filters := filters || ' AND NOT EXISTS (SELECT FROM unnest($4) AS g (one)
+        tokens := concat_ws(' AND ',
+            CASE WHEN cardinality(p_all) > 0 THEN 'r.tokens @> $3' END,
+            CASE WHEN cardinality(p_any) > 0
+                 THEN 'r.tokens && string_to_array($4[1], E''\x1f'')' END);
+        IF cardinality(p_any) > 1 THEN
+            rest := rest || ' AND NOT EXISTS (SELECT FROM unnest($4[2:]) AS g (one)
                 WHERE NOT r.tokens && string_to_array(g.one, E''\x1f''))';
         END IF;
         IF p_ids IS NOT NULL THEN
-            filters := filters || ' AND r.rid = ANY ($5)';
+            rest := rest || ' AND r.rid = ANY ($5)';
         END IF;
         IF cardinality(p_what) > 0 THEN
-            filters := filters || ' AND NOT EXISTS (
+            rest := rest || ' AND NOT EXISTS (
                 SELECT FROM (SELECT w.number,
                         CASE w.what WHEN ''at'' THEN r.at_from ELSE r.updated_at END AS f,
                         CASE w.what WHEN ''at'' THEN r.at_to
@@ -964,40 +969,61 @@ CREATE FUNCTION search_v1(
                     WHEN ''ap'' THEN c.f < c.e AND c.t > c.s END), false))';
         END IF;
         IF p_from IS NOT NULL THEN
-            filters := filters || ' AND r.updated_at >= $11';
+            inside := inside || ' AND r.updated_at >= $11';
         END IF;
         IF p_to IS NOT NULL THEN
-            filters := filters || ' AND r.updated_at < $12';
+            inside := inside || ' AND r.updated_at < $12';
         END IF;
         IF p_last_rid IS NOT NULL THEN
-            filters := filters || ' AND ' || after;
+            inside := inside || ' AND ' || after;
         END IF;
-        IF cardinality(p_all) + cardinality(p_any) > 0 OR p_ids IS NOT NULL THEN
-            -- few rows by their index, then sorted
-            source := 'resource r WHERE r.space = ANY ($1)';
-            RETURN QUERY EXECUTE 'SELECT ' || fields || source || filters
-                || ' ORDER BY ' || sorting || ' LIMIT $17'
+        -- the type's rows in order: one range of an index, or one of each space, merged
+        IF p_spaces IS NULL AND public.current_placer() = '*' THEN
+            ordered := 'SELECT r.* FROM public.resource AS r WHERE ' || inside
+                || ' AND %1$s ORDER BY ' || sorting || ' LIMIT %2$s';
+        ELSE
+            ordered := 'SELECT r.* FROM unnest($1) AS s (space) CROSS JOIN LATERAL (
+                SELECT r.* FROM public.resource AS r WHERE r.space = s.space AND ' || inside
+                || ' AND %1$s ORDER BY ' || sorting || ' LIMIT %2$s) AS r
+                ORDER BY ' || sorting || ' LIMIT %2$s';
+        END IF;
+        IF tokens <> '' AND NOT p_narrow AND p_ids IS NULL AND p_limit IS NOT NULL THEN
+            -- what many have fills a page within the next few hundred: nothing of it is counted or
+            -- sorted then. Which way is the shorter no statistics tell: open work is the newest.
+            RETURN QUERY EXECUTE 'WITH page AS MATERIALIZED (
+                    SELECT r.* FROM (' || format(ordered, 'true', '400') || ') AS r
+                     WHERE ' || tokens || ' AND ' || rest
+                || ' ORDER BY ' || sorting || ' LIMIT $17)
+                SELECT ' || fields || ' FROM page AS r WHERE (SELECT count(*) FROM page) = $17
+                 ORDER BY ' || sorting
             USING spaces, p_rtype, p_all, p_any, p_ids, p_what, p_group, p_prefix, p_start, p_end,
                   p_from, p_to, public.current_tenant(), p_last_at, p_last_rid, p_last_space,
                   p_limit, p_bodies;
-            RETURN;
+            IF FOUND THEN
+                RETURN;
+            END IF;
         END IF;
-        -- one range of the index in order per space, merged
-        source := 'resource r WHERE r.space = s.space';
-        RETURN QUERY EXECUTE
-            'SELECT f.* FROM unnest($1) AS s (space) CROSS JOIN LATERAL (SELECT ' || fields
-            || source || filters || ' ORDER BY ' || sorting || ' LIMIT $17) AS f (space, rtype, rid,
-                vid, origin, body, fingerprint, updated_at, deleted, referral, patient_rid, address)
-             ORDER BY ' || sorting || ' LIMIT $17'
+        CASE
+            WHEN p_narrow THEN      -- another index beside the tokens' would read a whole type
+                found_by := '(SELECT r.* FROM public.resource AS r WHERE ' || tokens || ' OFFSET 0)
+                    AS r WHERE r.space = ANY ($1) AND ' || inside || ' AND ' || rest;
+            WHEN tokens <> '' OR p_ids IS NOT NULL THEN     -- whichever indexes find them: no order
+                found_by := '(SELECT r.* FROM public.resource AS r WHERE r.space = ANY ($1) AND '
+                    || concat_ws(' AND ', inside, nullif(tokens, ''), rest) || ' OFFSET 0) AS r';
+            ELSE
+                found_by := '(' || format(ordered, rest, '$17') || ') AS r';
+        END CASE;
+        RETURN QUERY EXECUTE 'SELECT ' || fields || ' FROM ' || found_by
+            || ' ORDER BY ' || sorting || ' LIMIT $17'
         USING spaces, p_rtype, p_all, p_any, p_ids, p_what, p_group, p_prefix, p_start, p_end,
               p_from, p_to, public.current_tenant(), p_last_at, p_last_rid, p_last_space,
               p_limit, p_bodies;
     END
     $$;
-REVOKE ALL ON FUNCTION search_v1(uuid[], text, text[], text[], text[], text[], integer[], text[],
+REVOKE ALL ON FUNCTION search_v1(uuid[], text, text[], text[], boolean, text[], text[], integer[], text[],
     timestamptz[], timestamptz[], timestamptz, timestamptz, text, timestamptz, text, uuid,
     integer, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION search_v1(uuid[], text, text[], text[], text[], text[], integer[], text[],
+GRANT EXECUTE ON FUNCTION search_v1(uuid[], text, text[], text[], boolean, text[], text[], integer[], text[],
     timestamptz[], timestamptz[], timestamptz, timestamptz, text, timestamptz, text, uuid,
     integer, boolean) TO tpi_app, tpi_worker;
 

@@ -211,3 +211,32 @@ def test_a_cursor_is_read_back_as_the_place_it_was() -> None:
 @pytest.mark.parametrize("text", ["", "é", "AAAA", "Zm9v", "%%%", "A" * 400])
 def test_another_text_is_no_cursor(text: str) -> None:
     assert position(text) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "narrow"),
+    [
+        ([("identifier", "https://ehr.example/mrn|1")], True),
+        ([("identifier", "1")], True),
+        ([("identifier", "https://ehr.example/mrn|")], False),
+        ([("patient", "Patient/1")], True),
+        ([("patient", "1,2"), ("status", "accepted")], True),
+        ([("owner", "Organization/1")], False),
+        ([("owner", "1")], False),
+        ([("status", "accepted,received")], False),
+    ],
+)
+def test_a_search_that_names_one_thing_is_told_from_one_of_a_class(
+    question: list[tuple[str, str]], *, narrow: bool
+) -> None:
+    asked = a_reader("Task", staff=True).read(question, Page(), lenient=False)
+
+    assert asked.query.narrow is narrow
+
+
+def test_the_group_that_names_one_thing_stands_first() -> None:
+    question = [("status", "accepted,received"), ("patient", "1,2")]
+
+    asked = a_reader("Task", staff=True).read(question, Page(), lenient=False)
+
+    assert "Task|patient=Patient/1" in asked.query.any_of[0]

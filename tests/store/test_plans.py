@@ -1,0 +1,142 @@
+"""A page among 100,000 rows costs what a page costs: counted in rows of tables that are read.
+
+Times wobble and each version writes plans in its own way; the rows that a statement reads do not.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from fhir_mappings.model.caller import NIL_SPACE
+from fhir_mappings.parse.query import Page, Reader
+from service.store import search, timers
+from service.store.pool import Conn, Pool
+from service.store.transaction import EVERY_PLACER, transaction
+from tests.kit.clinic import NOW
+from tests.kit.database import Database
+
+ROWS = 100_000
+PLACERS = 10
+TENANT = UUID(int=1)
+PAGE = 20
+MOST = 2_000
+"""How many rows a page may read: far from the 10,000 rows of one placer, and the 100,000 of all."""
+
+CLINIC = """
+INSERT INTO tenant VALUES ('{tenant}', 'clinic', 'UTC', 'org', now());
+INSERT INTO placer (tenant, id, name, client, made_at)
+SELECT '{tenant}', lpad(n::text, 32, '0')::uuid, n, n, now()
+  FROM generate_series(2, {placers} + 1) n;
+"""
+
+TASKS = """
+DROP INDEX resource_tokens;
+INSERT INTO resource (tenant, space, rtype, rid, vid, origin, body, digest, fingerprint, tokens,
+                      refs, patient_rid, updated_at)
+SELECT '{tenant}', c.space::uuid, 'Task', c.rid, 1, 'made', '{{}}', '', '', ARRAY[
+           'Task|identifier=' || c.rid, 'Task|patient=Patient/' || c.rid,
+           'Task|patient|' || c.space::uuid || '|Patient/' || c.rid,
+           'Task|status=' || c.status, 'Task|owner=Organization/org',
+           'Task|owner|' || c.space::uuid || '|Organization/org'],
+       '{{}}', c.rid, '{now}'::timestamptz - n * interval '1 minute'
+  FROM generate_series(1, {rows}) n
+ CROSS JOIN LATERAL (
+       SELECT lpad(n::text, 8, '0') AS rid, lpad((n % {placers} + 2)::text, 32, '0') AS space,
+              CASE WHEN n < 10000 AND n % 25 = 0 THEN 'received' ELSE 'completed' END AS status) c;
+CREATE INDEX resource_tokens ON resource USING gin (tokens);
+"""
+
+DUE = """
+INSERT INTO referral (tenant, id, placer_id, order_system, order_value, order_rid, patient_rid,
+                      task_rid, stage, stage_since, outcome, received_at, due_at, content)
+SELECT '{tenant}', lpad(n::text, 32, '0')::uuid, lpad((n % {placers} + 2)::text, 32, '0')::uuid,
+       '', n, n, n, n, 'asked', now(), 'review', now(),
+       '{now}'::timestamptz + (n - 150) * interval '1 second', ''
+  FROM generate_series(1, {rows}) n;
+"""
+
+# counted since the session last told the server, so what a statement adds is a difference
+ROWS_READ = """
+SELECT sum(pg_stat_get_xact_tuples_returned(oid) + pg_stat_get_xact_tuples_fetched(oid))::int
+  FROM pg_class
+ WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+"""
+
+
+async def fill(database: Database, rows: str) -> None:
+    async with database.as_owner() as conn:
+        for statement in (CLINIC, rows):
+            await conn.execute(
+                statement.format(tenant=TENANT, placers=PLACERS, rows=ROWS, now=NOW.isoformat())
+            )
+        await conn.execute("VACUUM (ANALYZE)")
+
+
+@asynccontextmanager
+async def looking(pool: Pool, placer: UUID | None) -> AsyncGenerator[Conn]:
+    reach = str(placer) if placer else EVERY_PLACER
+    async with transaction(pool, tenant=TENANT, placer=reach) as conn:
+        yield conn
+
+
+async def found_and_read(pool: Pool, question: str, placer: UUID | None) -> tuple[int, int]:
+    """Search Tasks as this placer, or as the clinic; how many were found, what was read."""
+    spaces = (placer, NIL_SPACE) if placer else ()
+    pairs = [
+        (name, value) for name, _, value in (one.partition("=") for one in question.split("&"))
+    ]
+    asked = Reader("Task", spaces=spaces, base="http://clinic.example/fhir").read(
+        pairs, Page(), lenient=False
+    )
+    async with looking(pool, placer) as conn:
+        before: int = await conn.fetchval(ROWS_READ)
+        rows = await search.search(conn, asked.query, spaces=spaces or None, limit=PAGE + 1)
+        after: int = await conn.fetchval(ROWS_READ)
+    return len(rows), after - before
+
+
+async def test_a_page_of_a_hundred_thousand_reads_few_rows(
+    database: Database, web_pool: Pool
+) -> None:
+    await fill(database, TASKS)
+    placer, patient = UUID("00000000000000000000000000000002"), "00000010"
+    questions = [
+        "status=completed",
+        "status=completed&_sort=_lastUpdated",
+        "status=received",
+        "status=received&_sort=_lastUpdated",
+        "status=received,completed",
+        "owner=Organization/org",
+        "owner=Organization/org&status=received",
+        "_lastUpdated=gt2020-01-01",
+        f"identifier={patient}",
+        f"patient=Patient/{patient}",
+        f"patient=Patient/{patient}&status=completed",
+        "status=of-nothing",
+    ]
+    full = PAGE + 1
+    expected = [full, full, full, full, full, full, full, full, 1, 1, 1, 0]
+
+    seen = {
+        (who, one): await found_and_read(web_pool, one, who)
+        for who in (placer, None)
+        for one in questions
+    }
+
+    assert [seen[None, one][0] for one in questions] == expected
+    assert [seen[placer, one][0] for one in questions] == expected
+    assert {key: said for key, said in seen.items() if said[1] > MOST} == {}
+
+
+async def test_what_is_due_among_a_hundred_thousand_is_found_by_its_time(
+    database: Database, worker_pool: Pool
+) -> None:
+    await fill(database, DUE)
+
+    async with transaction(worker_pool, tenant=TENANT, placer=EVERY_PLACER) as conn:
+        before: int = await conn.fetchval(ROWS_READ)
+        due = await timers.due(conn, NOW, most=100)
+        after: int = await conn.fetchval(ROWS_READ)
+
+    assert len(due) == 100
+    assert after - before < MOST
