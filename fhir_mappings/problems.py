@@ -131,8 +131,10 @@ class Code(StrEnum):
     NONE_OFFERED = "none-offered"
     KEY_RUNNING = "key-running"
     NEXT_FREE = "next-free"
+    PACK_VERSION = "pack-version"
     PLACER_KNOWN = "placer-known"
     # try again
+    PACK_NOT_ADOPTED = "pack-not-adopted"
     DATABASE_AWAY = "database-away"
     BUSY = "busy"
     CONFIRMATION_LOST = "confirmation-lost"
@@ -597,6 +599,18 @@ TABLE: Final[Mapping[Code, Row]] = MappingProxyType(
             "duplicate",
             "The clinic already has a placer of this name.",
             "Choose another name.",
+        ),
+        Code.PACK_VERSION: Row(
+            _C,
+            "conflict",
+            "This version of the content pack is kept already, with other content.",
+            "Give the changed pack another version.",
+        ),
+        Code.PACK_NOT_ADOPTED: Row(
+            _V,
+            "transient",
+            "This process judges by another content pack than the clinic adopted.",
+            "Start it anew with TPI_PACK set to the adopted pack.",
         ),
         Code.DATABASE_AWAY: Row(
             _V,
