@@ -132,7 +132,9 @@ class Code(StrEnum):
     KEY_RUNNING = "key-running"
     NEXT_FREE = "next-free"
     PACK_VERSION = "pack-version"
+    CLEAR_FROM = "clear-from"
     PLACER_KNOWN = "placer-known"
+    ISSUER_KNOWN = "issuer-known"
     # try again
     PACK_NOT_ADOPTED = "pack-not-adopted"
     DATABASE_AWAY = "database-away"
@@ -594,11 +596,23 @@ TABLE: Final[Mapping[Code, Row]] = MappingProxyType(
             "This window is free now.",
             "Name it, or ask for it as another time.",
         ),
+        Code.CLEAR_FROM: Row(
+            _C,
+            "informational",
+            "This is the first day on which nothing stands in the way, if no data come.",
+            "Ask for windows from this day on.",
+        ),
         Code.PLACER_KNOWN: Row(
             _C,
             "duplicate",
             "The clinic already has a placer of this name.",
             "Choose another name.",
+        ),
+        Code.ISSUER_KNOWN: Row(
+            _C,
+            "duplicate",
+            "Another placer is registered under this issuer.",
+            "Each EHR signs under an issuer of its own.",
         ),
         Code.PACK_VERSION: Row(
             _C,

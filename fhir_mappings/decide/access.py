@@ -13,6 +13,7 @@ _STAFF: Final[Mapping[Verb, frozenset[Role]]] = MappingProxyType(
     {
         Verb.READ: frozenset({_S, _R, _C, Role.TESTER}),
         Verb.PRECHECK: frozenset({_S, _R, _C, Role.TESTER}),
+        Verb.SEE_FEEDBACK: frozenset({_R, _C, _O}),
         Verb.APPROVE: frozenset({_R, _C}),
         Verb.OVERRIDE: frozenset({_C}),
         Verb.ASK: frozenset({_R, _C}),
@@ -52,7 +53,14 @@ _PLACER: Final = frozenset(
 )
 
 _SERVICE: Final = frozenset(
-    {Verb.RESCREEN, Verb.EXPIRE, Verb.DELIVER, Verb.PROPOSE, Verb.CHANGE_CLINIC}
+    {
+        Verb.RESCREEN,
+        Verb.EXPIRE,
+        Verb.DELIVER,
+        Verb.PROPOSE,
+        Verb.CHANGE_CLINIC,
+        Verb.SEE_FEEDBACK,
+    }
 )
 
 

@@ -34,6 +34,7 @@ class Verb(StrEnum):
     STORE_RESOURCES = "store-resources"
     READ = "read"
     PRECHECK = "precheck"
+    SEE_FEEDBACK = "see-feedback"
     RESCREEN = "rescreen"
     APPROVE = "approve"
     OVERRIDE = "override"

@@ -37,8 +37,9 @@ def precheck(tried: Tried) -> Tree:
         {"name": "outcome", "valueCode": worst.value},
         {"name": "pack", "valueString": f"{first.pack} {first.pack_version}"},
     ]
-    for one in findings:
-        parameters.append({"name": "finding", "resource": _detected(one, tried.known_as)})
+    parameters.extend(
+        {"name": "finding", "resource": _detected(one, tried.known_as)} for one in findings
+    )
     if issues := list(_issues(findings, tried)):
         parameters.append({"name": "issue", "resource": outcome(issues)})
     return checked({"resourceType": "Parameters", "parameter": parameters})

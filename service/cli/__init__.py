@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "clinic": "service.cli.clinic:app",
         "placers": "service.cli.placers:app",
         "keys": "service.cli.keys:app",
+        "feedback": "service.cli.feedback:feedback",
         "pack": "service.cli.pack:app",
         "doctor": "service.cli.doctor:doctor",
     }

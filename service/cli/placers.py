@@ -13,6 +13,7 @@ from service.deps import Deps
 from service.flows.connect_placer import ConnectPlacer, connect_placer
 from service.flows.disable_placer import DisablePlacer, disable_placer
 from service.flows.issue_token import Issued, IssueToken, issue_token
+from service.flows.trust_client import TrustClient, trust_client
 from service.store import placers
 from service.store.transaction import transaction
 
@@ -120,6 +121,41 @@ def disable(
 
     done = carry_out(output, work)
     output.result("placer", client=done.client, name=done.name, active=done.active)
+
+
+@app.command()
+def trust(
+    name: Annotated[str, typer.Argument(help="Its name or client id.")],
+    *,
+    issuer: Annotated[str, typer.Option(help="The iss of the tokens that its EHR signs.")],
+    jku: Annotated[str, typer.Option(help="Where its JWK Set is published.")] = "",
+    jwks: Annotated[Path | None, typer.Option(help="A file with its JWK Set instead.")] = None,
+    clinic: ClinicName = "",
+    as_json: AsJson = False,
+    plain: Plain = False,
+) -> None:
+    """Let a placer's EHR prove itself at /cds-services by tokens that it signs (CDS Hooks)."""
+    output = Output(as_json=as_json, plain=plain)
+    settings = settings_or_fail(output)
+
+    async def work() -> Placer:
+        keys = _read(jwks) if jwks else ""
+        async with owner_deps(settings) as deps:
+            caller = await operator_of(deps, clinic)
+            one = await placer_named(deps, clinic, name)
+            told = TrustClient(placer=one.id, issuer=issuer, jku=jku, keys=keys)
+            await trust_client(deps, caller, told)
+            return one
+
+    done = carry_out(output, work)
+    output.result("client", client=done.client, name=done.name, issuer=issuer)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise Unusable(f'"{file}" cannot be read.', "Give a file with a JWK Set.") from None
 
 
 async def placer_named(deps: Deps, clinic: str, name: str) -> Placer:

@@ -121,9 +121,9 @@ class Egress:
             await asyncio.sleep(start - now)
 
     async def aclose(self) -> None:
-        """Close every connection."""
-        for pool in self._pools.values():
-            await pool.aclose()
+        """Close every connection; a later call opens its own."""
+        while self._pools:
+            await self._pools.popitem()[1].aclose()
 
     async def _exchange(self, door: Door, request: Request) -> Reply:
         origin = origin_of(door.base)

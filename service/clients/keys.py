@@ -3,6 +3,7 @@
 A set is fetched from the address that was registered and from nowhere else (SECURITY T14, T28, A8).
 """
 
+import base64
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -148,12 +149,9 @@ def _usable(one: Tree) -> Usable | None:
     if not text(one, "kid") or not algorithm or not _agrees(one, algorithm):
         return None
     try:
-        key = _imported(one)
+        return Usable(algorithm, _imported(one))
     except (JoseError, ValueError, TypeError):
         return None
-    if isinstance(key, RSAKey) and key.public_key.key_size not in RSA_BITS:
-        return None
-    return Usable(algorithm, key)
 
 
 _PUBLIC: Final = frozenset({"kty", "crv", "x", "y", "n", "e"})
@@ -162,7 +160,16 @@ _PUBLIC: Final = frozenset({"kty", "crv", "x", "y", "n", "e"})
 def _algorithm(one: Tree) -> str:
     if text(one, "kty") == "EC":
         return "ES384" if text(one, "crv") == "P-384" else ""
-    return "RS384" if text(one, "kty") == "RSA" else ""
+    sized = text(one, "kty") == "RSA" and _bits(text(one, "n")) in RSA_BITS
+    return "RS384" if sized else ""
+
+
+def _bits(modulus: str) -> int:
+    """Return the length of an RSA key; 0 where it is not written as a JWK has it."""
+    try:
+        return int.from_bytes(base64.urlsafe_b64decode(f"{modulus}===")).bit_length()
+    except ValueError:
+        return 0
 
 
 def _agrees(one: Tree, algorithm: str) -> bool:

@@ -17,6 +17,7 @@ from litestar.handlers import route as handled
 from fhir_mappings.parse.guard import Limits
 from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
+from service.http.cds import ROUTES as CDS_ROUTES
 from service.http.entry import Entry
 from service.http.exchange import FHIR_JSON, Act, Answer, Ask, Open, Route
 from service.http.fhir import ROUTES as FHIR_ROUTES
@@ -48,7 +49,7 @@ RID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 log: Final = logger()
 
 
-ROUTES: Final = (*FHIR_ROUTES, *STAFF_ROUTES)
+ROUTES: Final = (*FHIR_ROUTES, *STAFF_ROUTES, *CDS_ROUTES)
 OPEN: Final = (metadata((*OPERATIONS, *STAFF_ROUTES)), *SMART, *OPS)
 
 
@@ -102,11 +103,12 @@ class _Gate:
         self._identity = Identity(deps, monotonic)
         self._budgets = Budgets(settings.client_rate_per_second, settings.client_burst, monotonic)
         self._base = settings.fhir_base
+        self._public_url = settings.public_url
         self._limits = limits_of(settings)
         self._seconds = settings.request_seconds
         self._running: set[asyncio.Task[Answer]] = set()
 
-    async def ask(self, request: Asked, parts: Mapping[str, str]) -> Ask:
+    async def ask(self, request: Asked, parts: Mapping[str, str], *, signed: bool) -> Ask:
         """Prove the caller, pay its budget, read the body whole.
 
         Raises:
@@ -114,7 +116,8 @@ class _Gate:
             Refused: `not-found` for what is no id.
         """
         headers = dict(request.headers)
-        caller = await self._identity.caller(headers.get("authorization", ""))
+        address = f"{self._public_url}{request.url.path}" if signed else ""
+        caller = await self._identity.caller(headers.get("authorization", ""), signed_for=address)
         self._budgets.spend(caller)
         if not RID.fullmatch(parts.get("rid", "none")):
             raise Refused(Problem(Code.NOT_FOUND))  # no id: nothing can stand under it
@@ -162,7 +165,7 @@ def _guarded(one: Route, gate: _Gate) -> HTTPRouteHandler:
     @handled(_litestar(one.path), http_method=one.method, status_code=200)
     async def handle(request: Asked, deps: Injected) -> Response[bytes]:
         parts = {name: str(value) for name, value in request.path_params.items()}
-        ask = await gate.ask(request, parts)
+        ask = await gate.ask(request, parts, signed=one.signed)
         return _response(await gate.run(once(one.act), deps, ask))
 
     return handle

@@ -101,11 +101,15 @@ Look: TypeAlias = Callable[[Deps], Awaitable[Answer]]
 
 @dataclass(frozen=True)
 class Route:
-    """One method on one path, for callers with a token."""
+    """One method on one path, for callers with a token.
+
+    `signed` lets a client in that proves itself by a token it signed for just this address.
+    """
 
     method: Method
     path: str
     act: Act
+    signed: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ CONSTRAINTS: Final[Mapping[str, Code]] = MappingProxyType(
         "hold_no_overlap_patient": Code.PATIENT_BOOKED,
         "open_window_no_overlap": Code.SCHEDULE_OVERLAP,
         "placer_name": Code.PLACER_KNOWN,
+        "cds_client_issuer": Code.ISSUER_KNOWN,
     }
 )
 """Name of a constraint → what it keeps."""

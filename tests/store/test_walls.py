@@ -23,6 +23,10 @@ WORK = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 ALLOWED = {
     "access_token": set[str](),
     "audit": APPEND,
+    "cds_card": APPEND,
+    "cds_client": set[str](),
+    "cds_feedback": APPEND,
+    "client_jti": {"SELECT", "INSERT", "DELETE"},
     "content_pack": READ,
     "delivery": APPEND,
     "hold": KEEP,

@@ -100,6 +100,44 @@ CREATE FUNCTION caller_of(p_sha256 bytea, p_at timestamptz)
            AND coalesce(p.active, h.active)
     $$;
 
+-- EHRs that sign their own tokens (CDS Hooks): whose an issuer is, and where its public keys are.
+CREATE TABLE cds_client (
+    tenant        uuid NOT NULL,
+    placer_id     uuid NOT NULL,
+    issuer        text NOT NULL,
+    jku           text NOT NULL DEFAULT '',  -- the address of its JWK Set, or
+    keys          text NOT NULL DEFAULT '',  -- the set itself
+    made_at       timestamptz NOT NULL,
+    PRIMARY KEY (tenant, placer_id, issuer),
+    FOREIGN KEY (tenant, placer_id) REFERENCES placer (tenant, id),
+    CONSTRAINT cds_client_issuer UNIQUE (issuer),
+    CONSTRAINT cds_client_keys CHECK ((jku = '') <> (keys = ''))
+);
+
+-- What was used once is not used again; rows go when their token has expired.
+CREATE TABLE client_jti (
+    tenant        uuid NOT NULL,
+    placer_id     uuid NOT NULL,
+    issuer        text NOT NULL,
+    jti           text NOT NULL,
+    until         timestamptz NOT NULL,
+    PRIMARY KEY (tenant, issuer, jti)
+);
+CREATE INDEX client_jti_until ON client_jti (tenant, until);
+
+-- Issuer to client: asked before a tenant is known, like a bearer.
+CREATE FUNCTION cds_client_of(p_issuer text)
+    RETURNS TABLE (tenant uuid, zone text, placer_id uuid, name text, rate integer,
+                   internal boolean, jku text, keys text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+    AS $$
+        SELECT c.tenant, t.zone, c.placer_id, p.name, p.rate, p.internal, c.jku, c.keys
+          FROM public.cds_client c
+          JOIN public.tenant t ON t.tenant = c.tenant
+          JOIN public.placer p ON p.tenant = c.tenant AND p.id = c.placer_id
+         WHERE c.issuer = p_issuer AND p.active
+    $$;
+
 -- ---------------------------------------------------------------- content
 
 CREATE TABLE content_pack (
@@ -313,7 +351,7 @@ CREATE TABLE screening (
     made_at       timestamptz NOT NULL,
     PRIMARY KEY (tenant, id),
     FOREIGN KEY (tenant, referral) REFERENCES referral (tenant, id),
-    CONSTRAINT screening_inputs UNIQUE (tenant, referral, pack, pack_version, inputs)
+    CONSTRAINT screening_inputs UNIQUE (tenant, referral, pack_version, inputs)
 );
 CREATE INDEX screening_latest ON screening (tenant, referral, made_at DESC, id DESC);
 
@@ -342,6 +380,33 @@ CREATE TABLE review (
     CONSTRAINT review_defer CHECK (verdict <> 'defer' OR until IS NOT NULL)
 );
 CREATE INDEX review_referral ON review (tenant, referral, made_at, id);
+
+-- ---------------------------------------------------------------- advice at an EHR's desk
+
+-- Cards as they were shown: which rules spoke, and nothing of the patient.
+CREATE TABLE cds_card (
+    tenant        uuid NOT NULL,
+    id            uuid NOT NULL,
+    placer_id     uuid NOT NULL,
+    service       text NOT NULL,
+    rules         text[] NOT NULL,
+    pack_version  text NOT NULL,
+    shown_at      timestamptz NOT NULL,
+    PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, placer_id) REFERENCES placer (tenant, id)
+);
+CREATE INDEX cds_card_shown ON cds_card (tenant, shown_at);
+
+CREATE TABLE cds_feedback (
+    tenant        uuid NOT NULL,
+    placer_id     uuid NOT NULL,
+    card          uuid NOT NULL,
+    reaction      text NOT NULL CHECK (reaction IN ('accepted', 'overridden')),
+    reason        text NOT NULL DEFAULT '',  -- a code of ours, or that the EHR has one of its own
+    acted_at      timestamptz NOT NULL,
+    CONSTRAINT cds_feedback_once PRIMARY KEY (tenant, card, reaction, acted_at),
+    FOREIGN KEY (tenant, card) REFERENCES cds_card (tenant, id)
+);
 
 -- ---------------------------------------------------------------- schedules and bookings
 
@@ -650,6 +715,9 @@ CREATE POLICY wall ON person USING (tenant = current_tenant() AND current_placer
 ALTER TABLE access_token ENABLE ROW LEVEL SECURITY;
 CREATE POLICY wall ON access_token USING (tenant = current_tenant() AND current_placer() = '*');
 
+ALTER TABLE cds_client ENABLE ROW LEVEL SECURITY;
+CREATE POLICY wall ON cds_client USING (tenant = current_tenant() AND current_placer() = '*');
+
 ALTER TABLE tenant_pack ENABLE ROW LEVEL SECURITY;
 CREATE POLICY wall ON tenant_pack USING (tenant = current_tenant() AND current_placer() IS NOT NULL);
 
@@ -693,7 +761,8 @@ DECLARE
     child text;
 BEGIN
     FOREACH child IN ARRAY ARRAY['referral', 'message', 'tombstone', 'screening', 'review', 'hold',
-                                 'proposal', 'visit', 'writeback', 'outbox', 'delivery']
+                                 'proposal', 'visit', 'writeback', 'outbox', 'delivery',
+                                 'client_jti', 'cds_card', 'cds_feedback']
     LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', child);
         EXECUTE format('CREATE POLICY wall ON %I USING
@@ -1034,8 +1103,9 @@ GRANT SELECT ON tenant, placer, person, content_pack, tenant_pack TO tpi_app, tp
 GRANT UPDATE (stopped, tells) ON placer TO tpi_worker;
 GRANT SELECT, INSERT, UPDATE ON referral, resource, proposal, hold, visit, writeback
     TO tpi_app, tpi_worker;
-GRANT SELECT, INSERT ON resource_history, screening, review, message, audit, delivery
-    TO tpi_app, tpi_worker;
+GRANT SELECT, INSERT ON resource_history, screening, review, message, audit, delivery,
+    cds_card, cds_feedback TO tpi_app, tpi_worker;
+GRANT SELECT, INSERT, DELETE ON client_jti TO tpi_app, tpi_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO tpi_app, tpi_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency TO tpi_app, tpi_worker;
 GRANT SELECT, INSERT, UPDATE ON tombstone TO tpi_app, tpi_worker;
@@ -1043,7 +1113,7 @@ GRANT SELECT, INSERT, UPDATE ON schedule TO tpi_app, tpi_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON open_window TO tpi_app, tpi_worker;
 
 REVOKE ALL ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
-    caller_of(bytea, timestamptz), rids_with(uuid, text, text[]), claim_or_wait(bigint[]),
+    caller_of(bytea, timestamptz), cds_client_of(text), rids_with(uuid, text, text[]), claim_or_wait(bigint[]),
     slot_rows(uuid[], timestamptz, timestamptz, timestamptz, uuid, timestamptz, integer),
     is_taken(uuid, text, text, timestamptz, timestamptz, timestamptz),
     free_windows(timestamptz, timestamptz, timestamptz, integer),
@@ -1052,7 +1122,7 @@ REVOKE ALL ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
     claim_jobs(uuid, timestamptz, integer, integer, integer, uuid[]),
     due_work(timestamptz, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
-    caller_of(bytea, timestamptz), rids_with(uuid, text, text[]), claim_or_wait(bigint[]),
+    caller_of(bytea, timestamptz), cds_client_of(text), rids_with(uuid, text, text[]), claim_or_wait(bigint[]),
     slot_rows(uuid[], timestamptz, timestamptz, timestamptz, uuid, timestamptz, integer),
     free_windows(timestamptz, timestamptz, timestamptz, integer),
     hold_window(uuid, uuid, uuid, uuid, text, timestamptz, timestamptz, boolean),

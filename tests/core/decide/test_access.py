@@ -12,6 +12,7 @@ TENANT = UUID(int=1)
 CELLS = {
     Verb.READ: "S R C T",
     Verb.PRECHECK: "S R C T",
+    Verb.SEE_FEEDBACK: "R C O",
     Verb.APPROVE: "R C",
     Verb.OVERRIDE: "C",
     Verb.ASK: "R C",

@@ -1,0 +1,155 @@
+"""What a screening says, as CDS Hooks cards (PROTOCOL §8).
+
+A card for each finding that gates, one for the rest, one for what was not checked: so that a
+clinician who waves one through has read it, and so that feedback tells of rules.
+Source: CDS Hooks 2.0, Card Attributes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from fhir_mappings.model.finding import Action, Evidence, Finding, Screening
+from fhir_mappings.model.hooks import Advice, Given, Moved
+from fhir_mappings.model.json import Tree
+from fhir_mappings.render.markdown import escaped
+from fhir_mappings.terms import systems
+from fhir_mappings.terms.override_reasons import DISPLAY
+from fhir_mappings.terms.workflow import BY_STAGE
+
+SUMMARY_MOST: Final = 139
+_EVIDENCE_MOST: Final = 5
+_INDICATOR: Final = {Action.BLOCK: "critical", Action.REVIEW: "warning", Action.INFO: "info"}
+_KEYS: Final[Mapping[str, str]] = {
+    "patient": "the patient's own record",
+    "conditions": "conditions",
+    "medications": "prescriptions",
+    "statements": "medicines taken",
+    "allergies": "allergies",
+    "observations": "laboratory values and vital signs",
+}
+_GAPS: Final[Mapping[Given, str]] = {
+    Given.ABSENT: "not given",
+    Given.FAILED: "could not be read",
+    Given.PART: "only in part: there is more",
+}
+_LABEL: Final = "tpi-intake"
+_NOT_CHECKED: Final = "not-checked"
+_STAGE: Final = "stage"
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """One card without its uuid, and the rules or notices that speak in it."""
+
+    about: tuple[str, ...]
+    tree: Tree
+
+
+def cards(advice: Advice, sources: Mapping[str, str]) -> tuple[Card, ...]:
+    """Return the cards of one answer, the most urgent first; none where nothing is ours.
+
+    `sources` leads from the key of a source to its citation (the content pack's).
+    """
+    found = [card for one in advice.judged for card in _screened(one.screening, advice, sources)]
+    found += [_moved(one) for one in advice.moved]
+    order = ["info", "warning", "critical"]
+    found.sort(key=lambda one: order.index(str(one.tree["indicator"])), reverse=True)
+    return tuple(found)
+
+
+def _screened(screening: Screening, advice: Advice, sources: Mapping[str, str]) -> Iterator[Card]:
+    pack = f"{screening.pack} {screening.pack_version}"
+    for one in screening.findings:
+        if one.action is not Action.INFO:
+            yield _gating(one, pack, sources)
+    notes = [one for one in screening.findings if one.action is Action.INFO]
+    if notes:
+        yield _informing(notes, pack)
+    if lines := list(_unchecked(advice)):
+        yield _not_checked(lines, pack)
+
+
+def _gating(finding: Finding, pack: str, sources: Mapping[str, str]) -> Card:
+    lines = [escaped(finding.referrer or finding.title), ""]
+    lines += [_seen(one) for one in finding.evidence[:_EVIDENCE_MOST]]
+    if more := len(finding.evidence[_EVIDENCE_MOST:]):
+        lines.append(f"- Seen: {more} more")
+    if finding.rationale:
+        lines.append(f"- Why: {escaped(finding.rationale)}")
+    lines += [f"- Source: {escaped(sources.get(one, one))}" for one in finding.sources]
+    tree = _card(
+        finding.title,
+        _INDICATOR[finding.action],
+        lines,
+        source=_source(pack, systems.FINDING, finding.rule, finding.title),
+    )
+    tree["overrideReasons"] = [
+        {"system": systems.OVERRIDE_REASON, "code": code, "display": display}
+        for code, display in DISPLAY.items()
+    ]
+    return Card(about=(finding.rule,), tree=tree)
+
+
+def _informing(notes: Sequence[Finding], pack: str) -> Card:
+    lines = [f"- {escaped(one.title)}: {escaped(one.referrer)}" for one in notes]
+    number = f"{len(notes)} notes" if len(notes) > 1 else "1 note"
+    summary = f"Trigger point treatment: {number}, for information"
+    return Card(
+        about=tuple(one.rule for one in notes),
+        tree=_card(summary, "info", lines, source=_source(pack)),
+    )
+
+
+def _not_checked(lines: Sequence[str], pack: str) -> Card:
+    summary = "Trigger point treatment: not all could be checked"
+    source = _source(pack, systems.NOTICE, _NOT_CHECKED, "Not checked")
+    return Card(about=(_NOT_CHECKED,), tree=_card(summary, "warning", lines, source=source))
+
+
+def _unchecked(advice: Advice) -> Iterator[str]:
+    """Yield what was not read, a line each; data that an EHR says it has none of are not here."""
+    for key, given in advice.gaps.items():
+        yield f"- {_KEYS[key]}: {_GAPS[given]}"
+    if not advice.here:
+        yield "- what the clinic holds of this patient: not read in time"
+    if advice.invalid:
+        number = f"{advice.invalid} resources" if advice.invalid > 1 else "1 resource"
+        yield f"- {number}: no valid FHIR R4, and may be misread"
+
+
+def _moved(moved: Moved) -> Card:
+    display = BY_STAGE[moved.stage].display
+    lines = [f"Since {moved.since.date().isoformat()}. The coordination Task has the details."]
+    source: Tree = {"label": _LABEL}
+    return Card(
+        about=(_STAGE,),
+        tree=_card(f"Referral for trigger points: {display}", "info", lines, source=source),
+    )
+
+
+def _card(summary: str, indicator: str, lines: Sequence[str], *, source: Tree) -> Tree:
+    return {
+        "summary": _short(summary),
+        "indicator": indicator,
+        "detail": "\n".join(lines),
+        "source": source,
+    }
+
+
+def _source(pack: str, system: str = "", code: str = "", display: str = "") -> Tree:
+    tree: Tree = {"label": f"{_LABEL}, content pack {pack}"}
+    if code:
+        tree["topic"] = {"system": system, "code": code, "display": display}
+    return tree
+
+
+def _short(summary: str) -> str:
+    said = " ".join(summary.split())
+    return said if len(said) <= SUMMARY_MOST else f"{said[: SUMMARY_MOST - 1]}…"
+
+
+def _seen(one: Evidence) -> str:
+    words = escaped(", ".join(part for part in (one.value, one.date) if part) or "missing")
+    rtype = one.path.partition(".")[0]
+    return f"- Seen: {words} ({escaped(rtype)})" if rtype else f"- Seen: {words}"
