@@ -8,7 +8,7 @@ BIN := .venv/bin
 SETUP := deploy/setup.sh
 SOURCES := fhir_mappings service tests
 
-.PHONY: help demo dev test lint interop bench clean lock lock-check
+.PHONY: help demo dev test lint interop chaos bench clean lock lock-check
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -40,6 +40,9 @@ interop: .venv/.setup-run .venv/.setup-test .venv/.setup-lint  ## the loop with 
 	$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --dist loadgroup --emitted build/emitted \
 	  tests/http tests/flows/test_deliver_write_back.py tests/flows/test_deliver_task_update.py
 	$(BIN)/python -m pytest -m interop --emitted build/emitted tests/interop
+
+chaos: .venv/.setup-run .venv/.setup-test  ## whole referrals while everything is killed, cut off and lied to (ARGS='--strikes N --seed S')
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: .venv/.setup-run .venv/.setup-test  ## referrals per second beside PostgreSQL alone, as a ratio
 	$(BIN)/python -m tests.bench

@@ -97,7 +97,8 @@ def scene(
         ours = ehr is None
         if ehr is None:  # it starts while we set up, and is waited for at the end
             ehr = _sandbox(stack, settings, name, folder, processes)
-        tokens, clinic = asyncio.run(_set_up(settings, urls, ehr, folder))
+        clinic = payload("clinic", utc_now().date())
+        tokens = asyncio.run(set_up(settings, urls, ehr, clinic, folder))
         port = free_port()
         base = f"http://{LOOPBACK}:{port}"
         environment = _environment(urls, base, port)
@@ -152,10 +153,9 @@ def _environment(urls: Urls, base: str, port: int) -> dict[str, str]:
     }
 
 
-async def _set_up(settings: Settings, urls: Urls, ehr: Ehr, folder: Path) -> tuple[Tokens, Tree]:
+async def set_up(settings: Settings, urls: Urls, ehr: Ehr, clinic: Tree, folder: Path) -> Tokens:
     """Migrate, then set clinic, placer and tokens up as an operator would."""
     await bring_up(urls)
-    clinic = payload("clinic", utc_now().date())
     told = (folder / "ehr.token").absolute()
     keep_secret(told, ehr.token)
     async with open_owner_deps(settings, url=urls.owner) as deps:
@@ -177,7 +177,7 @@ async def _set_up(settings: Settings, urls: Urls, ehr: Ehr, folder: Path) -> tup
             role: await _token_of(deps, tenant, next(one for one in staff if role in one.roles))
             for role in (Role.CLINICIAN.value, Role.SCHEDULER.value)
         }
-    return Tokens(placer=client.token, **people), clinic
+    return Tokens(placer=client.token, **people)
 
 
 async def _token_of(deps: Deps, tenant: clinics.Tenant, person: clinics.Staff) -> str:

@@ -145,7 +145,8 @@ def _lent(memory: Path) -> bool:
 def remove(settings: Settings) -> None:
     """Stop this checkout's private servers, whoever uses them, and delete what they hold."""
     home = home_of(settings)
-    for place in (fast_home_of(settings), home / "fast", home):
+    chaos = home / "chaos"
+    for place in (fast_home_of(settings), home / "fast", chaos / "placer", chaos, home):
         for data in place.glob("data-*"):
             with locked(lock_of(data, "start")):
                 postmaster.stop(data)
