@@ -18,7 +18,7 @@ from service.content.load import KeyUnusable
 from service.deps import pack_in_force, utc_now
 from service.loop.look import each, said
 from service.settings import Settings
-from service.store import condition, migrate
+from service.store import condition, migrate, packs
 from service.store.embedded import Urls
 from service.store.pool import connect
 from service.store.roles import Direct
@@ -113,6 +113,7 @@ async def installation(settings: Settings, urls: Urls) -> AsyncGenerator[Check]:
         if schema.level is Level.OK:
             for one in await _work(conn):
                 yield one
+            yield await _adopted(conn, settings)
     finally:
         await conn.close()
 
@@ -188,6 +189,22 @@ async def _work(conn: Direct) -> list[Check]:
             "Settle each by `Task/{id}/$tpi-settle`." if queue.needs_person else "",
         ),
     ]
+
+
+async def _adopted(conn: Direct, settings: Settings) -> Check:
+    """Look whether every clinic adopted the pack that judges here, where it adopted one."""
+    try:
+        others = await packs.other_than(conn, pack_in_force(settings))
+    except (Refused, KeyUnusable):
+        return Check(Level.FAIL, "adopted", "the pack cannot be loaded", "Run `tpi pack check`.")
+    if not others:
+        return Check(Level.OK, "adopted", "no clinic adopted another pack than this one")
+    return Check(
+        Level.FAIL,
+        "adopted",
+        f"another pack was adopted by {', '.join(others)}",
+        "Set TPI_PACK to the adopted pack, or run `tpi pack adopt` with this one.",
+    )
 
 
 async def server_of(settings: Settings, clinic: str, name: str) -> list[Check]:

@@ -12,6 +12,7 @@ from fhir_mappings.parse.pack_examples import FILE, read_examples
 from service.cli.carry import Unusable, carry_out, settings_or_fail
 from service.cli.clinic import bytes_of
 from service.cli.output import AsJson, Exit, Output, Plain
+from service.cli.pack_adopt import adopt
 from service.cli.pack_screens import BaseFolder, Directory, diff, explain, try_out
 from service.content.load import SIGNATURE, load_pack, open_folders
 from service.content.packs.files import write
@@ -19,13 +20,14 @@ from service.content.packs.own import own_files
 from service.deps import utc_now
 
 app = typer.Typer(
-    help="Make, check, sign and try a content pack, and see why it says what it says.\n\n"
+    help="Make, check, sign, try and adopt a content pack, and see why it says what it says.\n\n"
     "    tpi pack check",
     no_args_is_help=True,
     add_completion=False,
 )
 app.command()(explain)
 app.command("test")(try_out)
+app.command()(adopt)
 app.command()(diff)
 
 

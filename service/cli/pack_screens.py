@@ -179,7 +179,7 @@ def diff(
         elif not one.same:
             told = f"{one.before.value} → {one.after.value}"
             output.result(
-                "changed", file=name, outcome=told, rules=tuple(map(_change, one.changes))
+                "changed", file=name, outcome=told, rules=tuple(map(told_change, one.changes))
             )
     output.result(
         "difference", bundles=len(files), same=counted["same"], outcome=counted["outcome"],
@@ -197,7 +197,8 @@ def _kinds(one: Difference | None) -> Iterator[str]:
         yield "findings" if one.before is one.after else "outcome"
 
 
-def _change(one: Change) -> str:
+def told_change(one: Change) -> str:
+    """Say in a few words what another pack says of a rule."""
     if one.evidence and one.before is one.after:
         return f"{one.rule}: other evidence"
     return f"{one.rule}: {one.before or 'silent'} → {one.after or 'silent'}"

@@ -9,7 +9,7 @@ from fhir_mappings.model.caller import Caller, Verb
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.stage import Event
 from service.deps import Deps
-from service.store import acts, judging, locks, referrals
+from service.store import acts, judging, locks, packs, referrals
 from service.store.judging import Bench
 from service.store.transaction import retried, transaction
 
@@ -30,12 +30,14 @@ async def rescreen_referral(deps: Deps, caller: Caller, command: RescreenReferra
     what is committed before counts, what comes after asks for a screening of its own.
 
     Raises:
-        Refused: `not-found`.
+        Refused: `not-found`; `pack-not-adopted` where this process has another pack than the
+            clinic adopted: one that has it does the work.
     """
     allow(caller, Verb.RESCREEN)
     now = deps.now()
     bench = Bench(pack=deps.pack, zone=caller.zone, at=now, new_id=deps.new_id)
     async with transaction(deps.pool, tenant=caller.tenant, placer=caller.reach) as conn:
+        await packs.expect(conn, caller.tenant, deps.pack)
         before = await referrals.find(conn, caller.tenant, command.referral)
         await locks.take(
             conn, [locks.of_patient(caller.tenant, before.placer_id, before.patient_rid)]

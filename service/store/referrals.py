@@ -41,7 +41,7 @@ async def lock(conn: Conn, tenant: UUID, *, referral: UUID) -> Case:
 async def by_key(conn: Conn, tenant: UUID, placer: UUID, key: OrderKey) -> Case | None:
     """Return the referral of an order key, or None; not locked: its patient's data are first."""
     row = await conn.fetchrow(sql("find_referral_of_key"), tenant, placer, key.system, key.value)
-    return _case(row) if row else None
+    return case_of(row) if row else None
 
 
 async def id_of_task(conn: Conn, tenant: UUID, rid: str, *, placer: UUID | None = None) -> UUID:
@@ -115,7 +115,7 @@ async def move(conn: Conn, case: Case, stage: Stage, *, at: datetime, **changes:
 def _one(row: Record | None) -> Case:
     if row is None:
         raise Refused(Problem(Code.NOT_FOUND))
-    return _case(row)
+    return case_of(row)
 
 
 def _only(rows: list[Record], rtype: str) -> UUID:
@@ -127,7 +127,8 @@ def _only(rows: list[Record], rtype: str) -> UUID:
     return found
 
 
-def _case(row: Record) -> Case:
+def case_of(row: Record) -> Case:
+    """Read a whole row."""
     values = dict(row)
     values["stage"] = Stage(values["stage"])
     values["outcome"] = Outcome(values["outcome"])

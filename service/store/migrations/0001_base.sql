@@ -351,7 +351,7 @@ CREATE TABLE screening (
     made_at       timestamptz NOT NULL,
     PRIMARY KEY (tenant, id),
     FOREIGN KEY (tenant, referral) REFERENCES referral (tenant, id),
-    CONSTRAINT screening_inputs UNIQUE (tenant, referral, pack_version, inputs)
+    CONSTRAINT screening_inputs UNIQUE (tenant, referral, pack, pack_version, inputs)
 );
 CREATE INDEX screening_latest ON screening (tenant, referral, made_at DESC, id DESC);
 
