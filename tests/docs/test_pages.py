@@ -79,6 +79,18 @@ def test_a_clinic_is_set_up_and_run_as_the_guide_says(database: Database, tmp_pa
     assert [one.printed for one, seen in followed if not alike(one.printed or seen, seen)] == []
 
 
+def test_a_pack_of_a_clinics_own_works_as_the_guide_says(
+    database: Database, tmp_path: Path
+) -> None:
+    environment = child_environment(DATABASE_URL=database.urls.owner, NO_COLOR="1")
+
+    followed = follow(
+        GUIDES / "own-pack.md", places={"build/": f"{tmp_path}/"}, environment=environment
+    )
+
+    assert [one.printed for one, seen in followed if not alike(one.printed or seen, seen)] == []
+
+
 @needs_curl
 def test_the_readmes_commands_do_what_it_says(dev: Dev) -> None:
     followed = follow(
