@@ -23,6 +23,7 @@ from service.clients.placers import Placers
 from service.content.definitions import load_shape
 from service.content.load import load_pack
 from service.settings import Role, Settings
+from service.store import packs
 from service.store.owner import make_owner_pool
 from service.store.pool import Pool, make_pool
 
@@ -103,6 +104,9 @@ async def open_deps(
     """Open what a process of this role needs, in the loop that uses it.
 
     `url` is the role's database: `settings.url_of(role)`, or that of the private server.
+
+    Raises:
+        Refused: `pack`; `pack-not-adopted`, a clinic adopted another pack than this one.
     """
     most = settings.pool_web if role == "web" else settings.pool_worker
     placers = Placers(Egress(Deadlines.of(settings)))
@@ -113,10 +117,12 @@ async def open_deps(
         aclosing(keys),
         aclosing(desk),
     ):
+        pack = pack_in_force(settings)
+        await packs.expect_everywhere(pool, pack)
         yield Deps(
             pool=pool,
             settings=settings,
-            pack=pack_in_force(settings),
+            pack=pack,
             shape=load_shape(),
             now=utc_now,
             new_id=new_id,

@@ -11,9 +11,10 @@ from fhir_mappings.model.referral import Case
 from fhir_mappings.model.stage import DEAD, DONE
 from fhir_mappings.problems import Code, Problem, Refused
 from service.store import referrals
-from service.store.pool import Conn
+from service.store.pool import Conn, Pool
 from service.store.roles import Direct
 from service.store.statements import sql
+from service.store.transaction import unwalled
 
 _ENDED: Final = sorted(stage.value for stage in DEAD | DONE)
 
@@ -40,6 +41,18 @@ async def other_than(conn: Direct, pack: Pack) -> list[str]:
     """Name the clinics that adopted another pack than this one: only the owner sees them all."""
     rows = await conn.fetch(sql("adopted_packs"))
     return [row["clinic"] for row in rows if row["digest"].hex() != pack.digest]
+
+
+async def expect_everywhere(pool: Pool, pack: Pack) -> None:
+    """Let a process start with the pack that every clinic adopted that adopted one.
+
+    Raises:
+        Refused: `pack-not-adopted`.
+    """
+    async with unwalled(pool) as conn:
+        rows = await conn.fetch(sql("packs_in_force"))
+    if any(row["digest"].hex() != pack.digest for row in rows):
+        raise Refused(Problem(Code.PACK_NOT_ADOPTED, context=pack.version))
 
 
 async def expect(conn: Conn, tenant: UUID, pack: Pack) -> None:

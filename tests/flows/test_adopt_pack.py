@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,19 +15,22 @@ from fhir_mappings.model.review import Verdict
 from fhir_mappings.model.stage import Stage
 from fhir_mappings.problems import Code, Refused
 from fhir_mappings.render.detected_issue import finding_rid
-from service.deps import Deps
+from service.content.load import load_pack
+from service.content.packs.files import write
+from service.deps import Deps, open_deps
 from service.flows.adopt_pack import AdoptPack, PackAdopted, adopt_pack
 from service.flows.receive_referral import Received
 from service.flows.rescreen_referral import RescreenReferral, rescreen_referral
 from service.flows.review_finding import ReviewFinding, review_finding
 from service.flows.withdraw_referral import WithdrawReferral, withdraw_referral
 from service.reads.pack_change import pack_change
+from service.settings import Settings
 from service.store import resources
 from service.store.transaction import transaction
 from tests.kit.clinic import CLINICIAN
 from tests.kit.database import Database
 from tests.kit.door import Door, a_door
-from tests.kit.own_packs import own_pack, plain
+from tests.kit.own_packs import files_of, own_pack, plain
 from tests.kit.referrals import a_payload, numbered, taken
 
 
@@ -173,6 +177,23 @@ async def test_a_decision_falls_when_its_rule_acts_otherwise(door: Door) -> None
 
     assert [one.fallen for one in told.changed] == [(rule,)]
     assert await rescreened(door, other, received) is Stage.IN_REVIEW
+
+
+async def test_a_process_with_another_pack_than_was_adopted_does_not_start(
+    door: Door, database: Database, tmp_path: Path
+) -> None:
+    write(tmp_path, files_of(plain()))
+    await adopted(door, load_pack(tmp_path))
+    worker = database.urls.worker
+
+    with pytest.raises(Refused) as refused:
+        async with open_deps(Settings(), "worker", url=worker):
+            pass
+    async with open_deps(Settings(pack=tmp_path), "worker", url=worker) as deps:
+        started = deps.pack.name
+
+    assert refused.value.problems[0].code is Code.PACK_NOT_ADOPTED
+    assert started == plain()["name"]
 
 
 async def jobs_of(door: Door, received: Received) -> list[str]:

@@ -159,6 +159,20 @@ CREATE TABLE tenant_pack (
     PRIMARY KEY (tenant, since)
 );
 
+-- The digests of the packs that clinics adopted last: asked at start, before a tenant is known. It
+-- tells whose pack it is to nobody.
+CREATE FUNCTION packs_in_force() RETURNS SETOF bytea
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+    AS $$
+        SELECT DISTINCT newest.digest
+          FROM (SELECT DISTINCT ON (c.tenant) c.tenant, k.digest
+                  FROM public.tenant_pack c
+                  JOIN public.content_pack k USING (name, version)
+                 ORDER BY c.tenant, c.since DESC) newest
+    $$;
+REVOKE ALL ON FUNCTION packs_in_force() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION packs_in_force() TO tpi_app, tpi_worker;
+
 -- ---------------------------------------------------------------- referrals
 
 CREATE TABLE referral (

@@ -1,0 +1,2 @@
+SELECT digest
+  FROM packs_in_force() AS digest
