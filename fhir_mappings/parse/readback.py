@@ -106,12 +106,7 @@ def found(reply: Reply, base: str, rtype: str, *, system: str, value: str) -> Fo
     tree = tree_of(reply)
     if text(tree, "type") != "searchset":
         return None
-    matches = [
-        members(members(entry).get("resource"))
-        for entry in items(tree.get("entry"))
-        if text(entry, "search", "mode") in _MATCHES
-    ]
-    matches = [one for one in matches if text(one, "resourceType") != "OperationOutcome"]
+    matches = _matches(tree)
     ours = [one for one in matches if text(one, "resourceType") == rtype]
     ours = [one for one in ours if carries(one, system, value)]
     ours.sort(key=lambda one: text(one, "meta", "lastUpdated"))
@@ -122,12 +117,36 @@ def found(reply: Reply, base: str, rtype: str, *, system: str, value: str) -> Fo
     )
 
 
+def every(reply: Reply, base: str, rtype: str) -> tuple[Tree, ...] | None:
+    """Read a search whole: what it matched of a type, references relative to that server.
+
+    Oldest first. None when the answer is no searchset, or only the first page of one.
+    """
+    tree = tree_of(reply)
+    if text(tree, "type") != "searchset":
+        return None
+    if any(text(link, "relation") == "next" for link in items(tree.get("link"))):
+        return None
+    ours = [one for one in _matches(tree) if text(one, "resourceType") == rtype]
+    ours.sort(key=lambda one: text(one, "meta", "lastUpdated"))
+    return tuple(members(_relative(one, base)) for one in ours)
+
+
 def carries(tree: Json, system: str, value: str) -> bool:
     """Tell whether a resource has this identifier."""
     return any(
         text(one, "system") == system and text(one, "value") == value
         for one in items(members(tree).get("identifier"))
     )
+
+
+def _matches(searchset: Tree) -> list[Tree]:
+    matches = [
+        members(members(entry).get("resource"))
+        for entry in items(searchset.get("entry"))
+        if text(entry, "search", "mode") in _MATCHES
+    ]
+    return [one for one in matches if text(one, "resourceType") != "OperationOutcome"]
 
 
 def _entry_place(entry: Tree, base: str) -> Identity | None:

@@ -4,13 +4,17 @@ Each step returns what is known afterwards; `decide.ladder` says which step is n
 decides, waits or writes to the database.
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 import msgspec
 
-from fhir_mappings.decide import ladder
+from fhir_mappings.decide import ladder, unnamed
 from fhir_mappings.decide.ladder import Progress, Reading, Send
 from fhir_mappings.decide.proof import differing
+from fhir_mappings.decide.unnamed import Recognised
 from fhir_mappings.model.json import Identity, Tree, text
 from fhir_mappings.model.visit import There
 from fhir_mappings.model.writeback import Answer, Reply, Stood, Verdict, Way
@@ -18,7 +22,17 @@ from fhir_mappings.parse import readback
 from fhir_mappings.render import procedure
 from service.clients.fhir import FhirServer
 
+Recognise: TypeAlias = Callable[[Mapping[str, Tree], Iterable[Tree]], Recognised]
+
 _know = msgspec.structs.replace
+_DAY: Final = timedelta(days=1)
+_DATES: Final = MappingProxyType(
+    {"Procedure": "date", "MedicationAdministration": "effective-time"}
+)
+_UNNAMED: Final[Mapping[str, Recognise]] = MappingProxyType(
+    {"Procedure": unnamed.procedures, "MedicationAdministration": unnamed.doses}
+)
+"""How what lost our identifier is known, the Procedure first: doses name it."""
 
 
 class Courier:
@@ -47,12 +61,20 @@ class Courier:
         return tuple(self._stored_by_value)
 
     async def search(self, known: Progress, values: tuple[str, ...], now: datetime) -> Progress:
-        """Look for each by our identifier; adopt what is found, the oldest where there are two."""
+        """Look for each by our identifier; adopt what is found, the oldest where there are two.
+
+        After a send whose outcome is not known also for what lost its identifier there.
+        """
         known = _know(known, last=None)
         for value in values:
             known = await self._search_one(known, value, now)
             if known.last is not None:
                 return known
+        if known.sent_at is not None:
+            for rtype, recognise in _UNNAMED.items():
+                known = await self._search_unnamed(known, rtype, recognise, now)
+                if known.last is not None:
+                    return known
         return _know(known, searched=True)
 
     async def send(self, known: Progress, step: Send, now: datetime) -> Progress:
@@ -108,6 +130,36 @@ class Courier:
         known = _claimed(known, {value: found.references[0]}, now)
         return _know(known, twins=known.twins or len(found.references) > 1)
 
+    async def _search_unnamed(
+        self, known: Progress, rtype: str, recognise: Recognise, now: datetime
+    ) -> Progress:
+        """Look through the patient's resources of that day; no look at them all is no search."""
+        trees = self._trees(known)
+        wanted = {
+            value: trees[value]
+            for value in known.missing
+            if text(trees[value], "resourceType") == rtype
+        }
+        if not wanted:
+            return known
+        about = ("patient", self._place.subject)
+        reply = await self._server.search(rtype, about, *_days_of(trees[self.wanted[0]], rtype))
+        said = _verdict(reply)
+        if said in {Verdict.DENIED, Verdict.LATER}:
+            return _know(known, last=said, pause=ladder.pause(reply, now))
+        if said is Verdict.DONE and not readback.tree_of(reply):
+            return _know(known, last=Verdict.LATER)  # a proxy's page
+        there = readback.every(reply, self._server.base, rtype)
+        if said is not Verdict.DONE or there is None:
+            return _know(known, honest=False)
+        found = recognise(wanted, there)
+        known = _know(
+            known,
+            twins=known.twins or found.twins,
+            honest=known.honest and found.certain,
+        )
+        return _claimed(known, found.places, now) if found.places else known
+
     def _after_transaction(self, known: Progress, reply: Reply, now: datetime) -> Progress:
         unsupported = readback.not_supported(reply)
         if ladder.refused_as_a_whole(reply, not_supported=unsupported):
@@ -142,6 +194,16 @@ class Courier:
         first = known.claimed.get(self.wanted[0], "") or procedure.urn(self._stored[0])
         trees = procedure.there(self._stored, self._place, first)
         return dict(zip(self.wanted, trees, strict=True))
+
+
+def _days_of(visit: Tree, rtype: str) -> list[tuple[str, str]]:
+    """Narrow a search to the day of the visit and its neighbours, whatever zone a server reads."""
+    told = text(visit, "performedPeriod", "start") or text(visit, "performedDateTime")
+    if not told:
+        return []
+    day = datetime.fromisoformat(told).date()
+    name = _DATES[rtype]
+    return [(name, f"ge{day - _DAY}"), (name, f"le{day + _DAY}")]
 
 
 def _verdict(reply: Reply, *, sending: bool = False) -> Verdict:

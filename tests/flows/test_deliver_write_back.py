@@ -193,6 +193,74 @@ async def test_an_answer_lost_after_the_commit_never_makes_a_second(
     assert await clinic.booking.stage(referral) is Stage.WRITTEN_BACK
 
 
+def nameless(resource: Resource) -> Resource:
+    """The resource as a server keeps it that takes no identifiers."""
+    return {name: value for name, value in resource.items() if name != "identifier"}
+
+
+@pytest.mark.parametrize("do", ["hang-after", "cut"])
+async def test_a_record_that_lost_its_identifier_is_found_by_its_words_before_a_resend(
+    clinic: Visiting, do: str
+) -> None:
+    await clinic.a_performed_referral()
+    clinic.server.alter = nameless
+    clinic.server.lies = [Lie(do, "POST", times=1)]
+
+    await clinic.run_due()
+    await clinic.forward_and_run(minutes=2)
+
+    assert len(clinic.server.of_type("Procedure")) == 1
+    assert len(clinic.server.of_type("MedicationAdministration")) == 1
+    assert await clinic.waiting() == [("needs-person", "differs")]
+
+
+async def test_a_placer_that_keeps_no_identifiers_is_proven_after_a_lost_answer(
+    database: Database,
+) -> None:
+    keeps = tuple(one for one in every_member() if not one.endswith("identifier"))
+    async with a_visiting_clinic(database, keeps=keeps) as clinic:
+        referral = await clinic.a_performed_referral()
+        clinic.server.alter = nameless
+        clinic.server.lies = [Lie("hang-after", "POST", times=1)]
+
+        await clinic.run_due()
+        await clinic.forward_and_run(minutes=2)
+
+        assert len(clinic.server.of_type("Procedure")) == 1
+        assert await clinic.booking.stage(referral) is Stage.WRITTEN_BACK
+
+
+@pytest.mark.parametrize("path", ["Procedure", "MedicationAdministration"])
+async def test_where_a_patients_records_cannot_be_looked_through_nothing_is_sent_again(
+    clinic: Visiting, path: str
+) -> None:
+    await clinic.a_performed_referral()
+    clinic.server.alter = nameless
+    clinic.server.lies = [Lie("hang-after", "POST", times=1)]
+    await clinic.run_due()
+    clinic.server.lies = [Lie("status", "SEARCH", path, status=400)]
+
+    await clinic.forward_and_run(minutes=2)
+
+    assert len(clinic.server.of_type("Procedure")) == 1
+    assert await clinic.waiting() == [("needs-person", "no-search")]
+
+
+async def test_a_dose_that_was_changed_there_too_is_not_sent_a_second_time(
+    clinic: Visiting,
+) -> None:
+    await clinic.a_performed_referral()
+    weaker = altering("MedicationAdministration", ("dosage", "dose", "value"), 1)
+    clinic.server.alter = lambda resource: nameless(weaker(resource))
+    clinic.server.lies = [Lie("hang-after", "POST", times=1)]
+
+    await clinic.run_due()
+    await clinic.forward_and_run(minutes=2)
+
+    assert len(clinic.server.of_type("MedicationAdministration")) == 1
+    assert await clinic.waiting() == [("needs-person", "no-search")]
+
+
 async def test_after_an_unknown_answer_nothing_is_sent_within_a_search_cache(
     clinic: Visiting,
 ) -> None:

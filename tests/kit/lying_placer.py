@@ -1,7 +1,8 @@
 """A placer's FHIR server that lies on demand: for faults that no real server can be made to show.
 
-Small on purpose: it stores, searches by identifier, takes transactions and conditional creates,
-and tells the truth until a test says otherwise. No test of interoperability counts it.
+Small on purpose: it stores, searches by identifier and by patient, takes transactions and
+conditional creates, and tells the truth until a test says otherwise. No test of interoperability
+counts it.
 """
 
 import asyncio
@@ -211,7 +212,11 @@ class LyingPlacer:
         return Reply(200, self.stored[key])
 
     def _search(self, rtype: str, form: dict[str, str]) -> Reply:
-        found = self._matching(f"identifier={form.get('identifier', '')}", rtype)
+        found = (
+            self._about(form["patient"], rtype)
+            if "patient" in form
+            else self._matching(f"identifier={form.get('identifier', '')}", rtype)
+        )
         entries = [
             {
                 "fullUrl": f"{self.base}/{one}",
@@ -222,6 +227,16 @@ class LyingPlacer:
         ]
         bundle: Resource = {"resourceType": "Bundle", "type": "searchset", "total": len(found)}
         return Reply(200, {**bundle, **({"entry": entries} if entries else {})})
+
+    def _about(self, patient: str, rtype: str) -> list[str]:
+        """Of a type, what is about a patient; days are not looked at."""
+        return [
+            key
+            for key, one in self.stored.items()
+            if one["resourceType"] == rtype
+            and key not in self.hides
+            and one.get("subject") == {"reference": patient}
+        ]
 
     def _matching(self, query: str, rtype: str) -> list[str]:
         system, _, value = query.removeprefix("identifier=").partition("|")
