@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from fhir_mappings.decide.rules.order import planned_day
+from fhir_mappings.decide.rules.run import Ruled
 from fhir_mappings.decide.rules.scene import Scene
 from fhir_mappings.decide.screening import scene_of, screening_of
 from fhir_mappings.model.fact import Entry, Facts
@@ -49,6 +50,8 @@ class Course:
         self.day = scene.day.at
         self._scene = scene
         self._runs: dict[tuple[date, date], _Ran] = {}
+        self._today: dict[str, Ruled] = {}
+        self._later: dict[str, Ruled] = {}
 
     def screening(self, planned: date | None) -> Screening:
         """Screen as `decide.screening.screen` does; None: for the day that the order wishes."""
@@ -73,7 +76,7 @@ class Course:
         end = later(first, DAYS_AHEAD)
         while first <= end:
             now = self._run(self.day, first)
-            then = now if first <= now.scene.day.holds else self._run(first, first)
+            then = now if first <= now.scene.day.holds else self._on_the_day(first)
             yield Stretch(first=first, now=now.said, then=then.said)
             first = min(now.scene.planned.holds, then.holds)
             if first == date.max:
@@ -84,17 +87,23 @@ class Course:
         """Yield what screenings on the days themselves will find, today's left out."""
         end = later(first, DAYS_AHEAD)
         while first <= end:
-            then = self._run(first, first)
+            then = self._on_the_day(first)
             yield Stretch(first=first, now=then.said, then=then.said)
             if then.holds == date.max:
                 return
             first = later(then.holds, 1)
 
     def _run(self, day: date, planned: date) -> "_Ran":
+        return self._ran(day, planned, self._today)
+
+    def _on_the_day(self, day: date) -> "_Ran":
+        return self._ran(day, day, self._later)
+
+    def _ran(self, day: date, planned: date, rules: dict[str, Ruled]) -> "_Ran":
         known = self._runs.get((day, planned))
         if known is None:
             scene = self._scene.on(day=day, planned=planned)
-            known = self._runs[day, planned] = _Ran(scene=scene, said=screening_of(scene))
+            known = self._runs[day, planned] = _Ran(scene=scene, said=screening_of(scene, rules))
         return known
 
 

@@ -11,7 +11,7 @@ import msgspec
 from fhir_mappings.decide.nearly import Nearly, nearly
 from fhir_mappings.decide.rules.order import planned_day, site_of, variant_of
 from fhir_mappings.decide.rules.plan import Plan, plan_of
-from fhir_mappings.decide.rules.run import Ran, Run
+from fhir_mappings.decide.rules.run import Ran, Ruled, Run
 from fhir_mappings.decide.rules.scene import Scene
 from fhir_mappings.decide.rules.weigh import finding
 from fhir_mappings.model.fact import Facts
@@ -98,8 +98,8 @@ def scene_of(
     return scene
 
 
-def screening_of(scene: Scene) -> Screening:
-    """Run every rule over a scene that has not been run."""
+def screening_of(scene: Scene, known: dict[str, Ruled] | None = None) -> Screening:
+    """Run every rule over a scene that has not been run; `known` as for `Run`."""
     pack = scene.plan.pack
     return Screening(
         pack=pack.name,
@@ -109,7 +109,7 @@ def screening_of(scene: Scene) -> Screening:
         planned=scene.planned.at,
         day=scene.day.at,
         rules_checked=len(pack.content.rules),
-        findings=_findings(scene.plan, Run(scene).all()),
+        findings=_findings(scene.plan, Run(scene, known).all()),
     )
 
 

@@ -35,11 +35,19 @@ def may_carry(scene: Scene, wanted: Input) -> bool:
 
 
 def _places(scene: Scene, fact: FactKind) -> tuple[Place, ...]:
-    """Return everything said at carriers of a fact; worked out once for a screening."""
+    """Return everything said at carriers of a fact; worked out once for a screening.
+
+    Whoever asks again must know how long the answer holds: the states of the entries are of a day.
+    """
     known = scene.places.get(fact)
     if known is None:
-        known = scene.places[fact] = tuple(_found(scene, fact))
-    return known
+        before = scene.day.forget()
+        found = tuple(_found(scene, fact))
+        known = scene.places[fact] = (found, scene.day.holds)
+        scene.day.hold_to(before)
+    places, holds = known
+    scene.day.hold_to(holds)
+    return places
 
 
 def _found(scene: Scene, fact: FactKind) -> Iterator[Place]:

@@ -23,8 +23,17 @@ class Day:
         """Say whether this day lies after another: once it does, every later day does too."""
         if self.at > other:
             return True
-        self.holds = min(self.holds, other)
+        self.hold_to(other)
         return False
+
+    def forget(self) -> date:
+        """Begin to note anew, and return until when what was answered before holds."""
+        holds, self.holds = self.holds, date.max
+        return holds
+
+    def hold_to(self, last: date) -> None:
+        """Note that something that was answered on this day holds until another."""
+        self.holds = min(self.holds, last)
 
     def age(self, born: date) -> int:
         """Return the age in whole years; born on 29 February, the birthday may be 1 March."""

@@ -7,6 +7,7 @@ import msgspec
 
 from fhir_mappings.decide.rules.codes import Codes
 from fhir_mappings.decide.rules.text import Patterns
+from fhir_mappings.model.check import RuleFailed, StatusUnknown
 from fhir_mappings.model.condition import AllOf, AnyOf, Condition, Fired, NewestValue, NoneOf
 from fhir_mappings.model.content import Content, EntryState
 from fhir_mappings.model.pack import Pack
@@ -19,7 +20,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     `first` are the rules that stand alone, `last` those that look at findings, both in the order
     of the pack. `limits` are the comparisons that any rule makes with values of a set. `looked`
     says which sets inputs look for in texts of a resource type, `read_as_text` in which elements
-    of a type inputs and carriers may read text.
+    of a type inputs and carriers may read text. `ask_states` and `tell_failures` are the inputs
+    with the checks that are told of matches of other rules, and of rules that failed.
     """
 
     pack: Pack
@@ -33,6 +35,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     looked: dict[str, frozenset[str]]
     read_as_text: dict[str, frozenset[str]]
     by_id: dict[str, Rule]
+    ask_states: tuple[tuple[Rule, Input], ...]
+    tell_failures: tuple[tuple[Rule, Input], ...]
 
     def variant_dependent(self, rule: str) -> bool:
         """Say whether some variant switches the rule off."""
@@ -56,7 +60,16 @@ def plan_of(pack: Pack) -> Plan:
         looked=_looked(content),
         read_as_text=_read_as_text(content),
         by_id={rule.id: rule for rule in content.rules},
+        ask_states=tuple(_checks(content, StatusUnknown)),
+        tell_failures=tuple(_checks(content, RuleFailed)),
     )
+
+
+def _checks(
+    content: Content, kind: type[StatusUnknown] | type[RuleFailed]
+) -> Iterator[tuple[Rule, Input]]:
+    for rule in content.rules:
+        yield from ((rule, one) for one in rule.inputs if isinstance(one.check, kind))
 
 
 def _conditions(rule: Rule) -> Iterator[Condition]:

@@ -4,6 +4,7 @@ Source: rules.md of the content pack, Order of evaluation.
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 
 import msgspec
 
@@ -12,7 +13,7 @@ from fhir_mappings.decide.rules.found import Match, Reported, absent, first_elem
 from fhir_mappings.decide.rules.match import Matches, matches
 from fhir_mappings.decide.rules.scene import Scene
 from fhir_mappings.decide.rules.weigh import give_way, reported, weighed
-from fhir_mappings.model.check import RuleFailed, StatusUnknown
+from fhir_mappings.model.check import StatusUnknown
 from fhir_mappings.model.rule import Input, Rule
 
 
@@ -24,12 +25,36 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     failed: tuple[str, ...]
 
 
+class Ruled(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rule said, with the days of screening and the planned days for which that holds.
+
+    `asked` are its matches whose state is only asked about.
+    """
+
+    barred: str
+    reports: tuple[Reported, ...]
+    asked: tuple[tuple[Rule, Match], ...]
+    failed: bool
+    days: tuple[date, date]
+    planned: tuple[date, date]
+
+    def holds(self, scene: Scene) -> bool:
+        """Say whether it would say the same on the days of a scene with the same entries."""
+        day, planned = scene.day.at, scene.planned.at
+        return self.days[0] <= day <= self.days[1] and self.planned[0] <= planned <= self.planned[1]
+
+
 class Run:
     """One pass over the rules of a pack."""
 
-    def __init__(self, scene: Scene) -> None:
-        """Begin with nothing found."""
+    def __init__(self, scene: Scene, known: dict[str, Ruled] | None = None) -> None:
+        """Begin with nothing found.
+
+        `known` is what the rules said on other days of the same scene: what holds still is not
+        worked out again, and what is found anew is left there.
+        """
         self._scene = scene
+        self._known = {} if known is None else known
         self._held: dict[str, list[Reported]] = {}
         self._asked: list[tuple[Rule, Match]] = []
         self._not: dict[str, str] = {}
@@ -38,39 +63,40 @@ class Run:
     def all(self) -> Ran:
         """Evaluate every rule: those that stand alone, then those that look at findings."""
         plan = self._scene.plan
-        self._each(plan.first)
+        for rule in plan.first:
+            known = self._known.get(rule.id)
+            if known is None or not known.holds(self._scene):
+                known = self._known[rule.id] = ruled(self._scene, rule)
+            self._take(rule, known)
         self._ask()
         give_way(plan.pack.content.rules, self._held)
         self._remember()
-        self._each(plan.last)
+        for rule in plan.last:
+            self._take(rule, ruled(self._scene, rule))
         self._tell_failures()
         return Ran(held=self._held, not_applicable=self._not, failed=tuple(self._failed))
 
-    def _each(self, rules: Iterable[Rule]) -> None:
-        for rule in rules:
-            try:
-                self._one(rule)
-            except Exception:  # noqa: BLE001 - whatever a rule stumbles on must become a finding that names it, never an outcome without it
-                self._failed.append(rule.id)
-
-    def _one(self, rule: Rule) -> None:
-        barred = why_not(self._scene, rule)
-        if barred:
-            self._not[rule.id] = barred
-            return
-        for one in tuple(_evaluated(self._scene, rule, self._asked)):
+    def _take(self, rule: Rule, said: Ruled) -> None:
+        self._scene.day.hold_to(said.days[1])
+        self._scene.planned.hold_to(said.planned[1])
+        self._asked.extend(said.asked)
+        if said.barred:
+            self._not[rule.id] = said.barred
+        if said.failed:
+            self._failed.append(rule.id)
+        for one in said.reports:
             self._held.setdefault(one.rule, []).append(one)
 
     def _ask(self) -> None:
         """Tell of matches whose state is only asked about, where a check wants to know."""
-        for rule, wanted in _checks(self._scene, StatusUnknown):
+        for rule, wanted in self._scene.plan.ask_states:
             for asker, match in self._asked:
                 if rule.id not in self._not and _matters(wanted, asker, match):
                     self._add(rule, wanted, match)
 
     def _tell_failures(self) -> None:
         """Tell of rules that failed and of resources that must not be read as they stand."""
-        for rule, wanted in _checks(self._scene, RuleFailed):
+        for rule, wanted in self._scene.plan.tell_failures:
             for name in self._failed:
                 match = absent(f"{wanted.resource_types[0]}.{wanted.element}")
                 self._add(rule, wanted, msgspec.structs.replace(match, shown=name))
@@ -94,13 +120,28 @@ class Run:
         }
 
 
-def _checks(
-    scene: Scene, kind: type[StatusUnknown] | type[RuleFailed]
-) -> Iterator[tuple[Rule, Input]]:
-    for rule in scene.content.rules:
-        for one in rule.inputs:
-            if isinstance(one.check, kind):
-                yield rule, one
+def ruled(scene: Scene, rule: Rule) -> Ruled:
+    """Carry out one rule that stands alone, or one that looks at what the others found."""
+    before = scene.day.forget(), scene.planned.forget()
+    barred, failed = "", False
+    reports: tuple[Reported, ...] = ()
+    asked: list[tuple[Rule, Match]] = []
+    try:
+        barred = why_not(scene, rule)
+        reports = () if barred else tuple(_evaluated(scene, rule, asked))
+    except Exception:  # noqa: BLE001 - whatever a rule stumbles on must become a finding that names it, never an outcome without it
+        failed = True
+    said = Ruled(
+        barred=barred,
+        reports=reports,
+        asked=tuple(asked),
+        failed=failed,
+        days=(scene.day.at, scene.day.holds),
+        planned=(scene.planned.at, scene.planned.holds),
+    )
+    scene.day.hold_to(before[0])
+    scene.planned.hold_to(before[1])
+    return said
 
 
 def _matters(wanted: Input, asker: Rule, match: Match) -> bool:

@@ -75,7 +75,7 @@ class Scene:
         self.groups: dict[
             tuple[int, str, tuple[str, ...], frozenset[str]], tuple[Washout, ...]
         ] = {}
-        self.places: dict[FactKind, tuple[Place, ...]] = {}
+        self.places: dict[FactKind, tuple[tuple[Place, ...], date]] = {}
         self.fired: dict[str, frozenset[Action]] = {}
 
     def on(self, *, day: date, planned: date) -> "Scene":
@@ -83,7 +83,6 @@ class Scene:
         other = copy(self)
         other.day, other.planned = Day(day), Day(planned)
         other.places, other.fired = {}, {}
-        other.__dict__.pop("ages", None)
         return other
 
     def supposing(self, entries: Mapping[str, Entry]) -> "Scene":
@@ -100,7 +99,7 @@ class Scene:
         other.by_type = {}
         return other
 
-    @cached_property
+    @property
     def ages(self) -> tuple[int, int] | None:
         """Return the youngest and oldest age in years that the birth date allows when planned."""
         born = self.facts.person.born if self.facts.person else None
