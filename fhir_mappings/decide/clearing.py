@@ -19,7 +19,7 @@ from fhir_mappings.decide.rules.scene import Scene
 from fhir_mappings.decide.wanted_data import wanted_data
 from fhir_mappings.model.caller import Verb
 from fhir_mappings.model.fact import Entry
-from fhir_mappings.model.finding import Action, Finding, Screening
+from fhir_mappings.model.finding import Action, Finding, FindingKind, Screening
 from fhir_mappings.model.lift import Decision, Instead, Lift, Stopped, Time
 from fhir_mappings.model.review import Verdict
 from fhir_mappings.model.when import Dated, Days, later
@@ -100,9 +100,12 @@ class _Asked:
             )
 
     def _by_stopping(self, found: Finding) -> Iterator[Stopped]:
-        """Suppose that what is in use is last taken today, or on the day that the record tells."""
+        """Suppose that what is in use is last taken today, or on the day that the record tells.
+
+        Not for a finding that wants data: what is not understood is no reason to stop a drug.
+        """
         used = [one for one in _medications(self._scene, found) if _in_use(self._scene, one)]
-        if not used:
+        if not used or found.kind is FindingKind.DATA:
             return
         told = _told_end(used)
         for on in sorted({self._day, told or self._day}):

@@ -11,6 +11,7 @@ from fhir_mappings.model.moment import instant
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.review import Review
 from fhir_mappings.render.checked import checked
+from fhir_mappings.render.lifted_by import for_scheduler, lifted_by
 from fhir_mappings.terms import systems
 
 _SEVERITY: Final = {Action.BLOCK: "high", Action.REVIEW: "moderate", Action.INFO: "low"}
@@ -46,8 +47,10 @@ def detected_issue(
         "identifiedDateTime": instant(at),
         "author": {"display": screening.judged_by},
         "implicated": _implicated(case, finding),
-        "detail": finding.scheduler,
+        "detail": for_scheduler(finding),
     }
+    if finding.lifts:
+        tree["extension"] = lifted_by(finding.lifts)
     if evidence := [_evidence(one) for one in finding.evidence]:
         tree["evidence"] = evidence
     if mitigation := [_mitigation(one) for one in reviews]:

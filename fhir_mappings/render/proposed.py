@@ -31,10 +31,10 @@ def proposed(appointments: Sequence[Shown], not_offered: Sequence[Problem]) -> b
 
 
 def _warned(outcome: Tree) -> Tree:
-    """Tell as warnings what refused a window and not the request."""
+    """Tell as warnings what refused a window and not the request; what helps stays as it is."""
     issues = outcome["issue"]
     warned = [
-        {**one, "severity": "warning"}
+        {**one, "severity": "warning" if one["severity"] == "error" else one["severity"]}
         for one in (issues if isinstance(issues, list) else [])
         if isinstance(one, dict)
     ]

@@ -9,6 +9,7 @@ from fhir_mappings.model.moment import instant
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.stage import Stage
 from fhir_mappings.model.story import Story, Told
+from fhir_mappings.render.lifted_by import for_referrer
 from fhir_mappings.terms import systems, workflow
 
 _EXPLAINED: Final = frozenset(
@@ -178,7 +179,7 @@ def _why(story: Story) -> str:
         return case.question
     said = [case.reason] if case.reason else []
     if case.stage in (Stage.IN_REVIEW, Stage.CONTRAINDICATED):
-        said = [one.referrer for one in story.open]
+        said = [for_referrer(one) for one in story.open]
     return " ".join(dict.fromkeys(said)) or _SENTENCES.get(case.stage, "")
 
 

@@ -27,6 +27,7 @@ SID_FINDING: Final = f"{BASE}/sid/finding"
 
 EXT_HOLD_EXPIRES: Final = f"{BASE}/StructureDefinition/hold-expires"
 EXT_EVIDENCE_PATH: Final = f"{BASE}/StructureDefinition/evidence-path"
+EXT_LIFTED_BY: Final = f"{BASE}/StructureDefinition/lifted-by"
 EXT_APPOINTMENT: Final = f"{BASE}/StructureDefinition/appointment"
 EXT_VISIT_MINUTES: Final = f"{BASE}/StructureDefinition/visit-minutes"
 EXT_BUFFER_MINUTES: Final = f"{BASE}/StructureDefinition/buffer-minutes"

@@ -9,6 +9,7 @@ import msgspec
 from fhir_mappings.decide.access import allow
 from fhir_mappings.decide.proposals import proposes_again
 from fhir_mappings.decide.stages import advance
+from fhir_mappings.decide.windows import day_span
 from fhir_mappings.model.caller import Caller, Verb
 from fhir_mappings.model.json import Identity
 from fhir_mappings.model.proposal import Policy, Proposal, ProposalState
@@ -33,6 +34,8 @@ from service.store.pool import Conn
 from service.store.resources import Stored
 from service.store.rounds import Asked, Limits, Round
 from service.store.transaction import retried, transaction
+
+_GATED = frozenset({Stage.IN_REVIEW, Stage.CONTRAINDICATED})
 
 
 class Propose(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,11 +87,13 @@ async def propose(deps: Deps, caller: Caller, command: Propose) -> Proposed:
             return await _answer(conn, case, repeated, ())
         if caller.is_service and not _again(case, standing):
             return Proposed(case=case, appointments=(), not_offered=())
+        if case.stage in _GATED:
+            raise await _not_yet(deps, conn, caller, case, now)
         stage = advance(case.stage, Event.PROPOSE, Standing())
         round_ = await _round(deps, conn, caller, command, case, standing, now)
         await round_.offer()
         if not round_.made and not caller.is_service:
-            ahead = await windows.next_free(conn, at=now, zone=caller.zone)
+            ahead = await _ahead(conn, caller, round_, now)
             raise Refused(Problem(Code.NONE_OFFERED), *round_.problems, *ahead)
         if command.said_by:
             case = await _book(deps, conn, command, case, round_)
@@ -106,6 +111,22 @@ async def propose(deps: Deps, caller: Caller, command: Propose) -> Proposed:
         answer = await _answer(conn, case, round_.made, round_.problems)
     deps.wake()
     return answer
+
+
+async def _not_yet(deps: Deps, conn: Conn, caller: Caller, case: Case, now: datetime) -> Refused:
+    """Refuse what waits for a decision, and name the first day that needs none, if there is one."""
+    today = clinic_day(now, caller.zone)
+    judged = await days.of_case(conn, case, deps.pack, today=today)
+    return Refused(Problem(Code.STAGE, context=case.stage.value), *judged.not_before(today))
+
+
+async def _ahead(conn: Conn, caller: Caller, round_: Round, now: datetime) -> tuple[Problem, ...]:
+    """Name the next free windows from the first day on that is clear; none where none is."""
+    ready = round_.days.clear_from(clinic_day(now, caller.zone))
+    if ready is None:
+        return ()
+    start = day_span(ready, ready, caller.zone).start
+    return await windows.next_free(conn, at=now, zone=caller.zone, start=start)
 
 
 async def _round(

@@ -11,8 +11,9 @@ from datetime import datetime
 from uuid import UUID
 
 from fhir_mappings.decide.access import allow
+from fhir_mappings.decide.clearing import with_lifts
+from fhir_mappings.decide.course import course_of
 from fhir_mappings.decide.review import open_findings
-from fhir_mappings.decide.screening import screen
 from fhir_mappings.decide.stages import admits
 from fhir_mappings.model.caller import Caller, Verb
 from fhir_mappings.model.finding import Finding, Screening
@@ -206,9 +207,8 @@ async def _take(conn: Conn, work: _Work, read: Read) -> Received:
     }
     chart = charts.assemble(held.values(), order=read.order, patient_rid=read.patient.rid)
     bench = work.bench
-    screening = screen(
-        facts.read(chart, bench.pack), bench.pack, day=bench.day, planned=None, variant=None
-    )
+    course = course_of(facts.read(chart, bench.pack), bench.pack, day=bench.day, variant=None)
+    screening = with_lifts(course, course.screening(None))
     case = newcomers.case_of(
         read, screening, case_id, tenant=work.tenant, placer=work.space, at=work.now
     )

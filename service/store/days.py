@@ -4,13 +4,16 @@ Source: DECISIONS 29: every offered window is screened for its own day before it
 screens again. A wash-out of three days makes the fourth day another answer than the second.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fhir_mappings.decide.screening import screen
+from fhir_mappings.decide.clearing import with_lifts
+from fhir_mappings.decide.course import Stretch, course_of
+from fhir_mappings.decide.review import open_findings
 from fhir_mappings.model.chart import Chart
+from fhir_mappings.model.finding import Finding, Screening
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.review import Review
@@ -27,30 +30,31 @@ class Days:
     def __init__(
         self, case: Case, chart: Chart, said: Sequence[Review], pack: Pack, today: date
     ) -> None:
-        self._case = case
         self._chart = chart
         self._said = said
-        self._pack = pack
-        self._today = today
-        self._facts = facts.read(chart, pack)
-        self._known: dict[date | None, Judged] = {}
+        self._course = course_of(
+            facts.read(chart, pack), pack, day=today, variant=case.variant or None
+        )
 
     def judged(self, day: date | None) -> Judged:
         """Screen for a clinic day, with the decisions that stand; None: the order's own day."""
-        if day not in self._known:
-            screening = screen(
-                self._facts,
-                self._pack,
-                day=self._today,
-                planned=day,
-                variant=self._case.variant or None,
-            )
-            self._known[day] = screenings.judged(screening, self._said)
-        return self._known[day]
+        return screenings.judged(self._course.screening(day), self._said)
+
+    def told(self, day: date | None) -> Screening:
+        """Return the screening for that day as it is kept: with what would lift its findings."""
+        return with_lifts(self._course, self._course.screening(day))
 
     def clear(self, day: date) -> bool:
         """Tell whether nothing waits for a decision on that day."""
         return not self.judged(day).open
+
+    def clear_from(self, first: date) -> date | None:
+        """Return the first clinic day from `first` on with nothing open, None in the year ahead.
+
+        Nothing is open for it today, nor will be on the day itself if no data come.
+        """
+        stretches = self._course.stretches(first)
+        return next((one.first for one in stretches if not self._open(one)), None)
 
     def inputs(self, day: date | None) -> bytes:
         """Return the digest of what the screening for that day was made from."""
@@ -59,8 +63,26 @@ class Days:
 
     def problem(self, window: UUID, day: date) -> Problem:
         """Say why a window is not offered: the rules that its day leaves open."""
-        rules = sorted({one.rule for one in self.judged(day).open})
-        return Problem(Code.FINDING_OPEN, context=f"Slot/{window}, {day}: {', '.join(rules)}")
+        told = _told(day, self.judged(day).open)
+        return Problem(Code.FINDING_OPEN, context=f"Slot/{window}, {told}")
+
+    def not_before(self, first: date) -> Iterator[Problem]:
+        """Say why no window is offered on `first`, and from which later day on one can be."""
+        gated = self._open(next(self._course.stretches(first)))
+        if not gated:
+            return
+        yield Problem(Code.FINDING_OPEN, context=_told(first, gated))
+        ready = self.clear_from(first)
+        if ready:
+            yield Problem(Code.CLEAR_FROM, context=f"{ready}")
+
+    def _open(self, stretch: Stretch) -> tuple[Finding, ...]:
+        now = open_findings(stretch.now, self._said)
+        return now if stretch.then is stretch.now else now + open_findings(stretch.then, self._said)
+
+
+def _told(day: date, gated: Iterable[Finding]) -> str:
+    return f"{day}: {', '.join(sorted({one.rule for one in gated}))}"
 
 
 def clinic_day(at: datetime, zone: str) -> date:

@@ -46,7 +46,7 @@ async def judge(conn: Conn, case: Case, bench: Bench) -> Judged:
     return await screenings.record(
         conn,
         case,
-        found.judged(planned).screening,
+        found.told(planned),
         inputs=found.inputs(planned),
         at=bench.at,
         new_id=bench.new_id(),

@@ -94,7 +94,9 @@ class Round:
     async def _offer_chosen(self) -> None:
         """Take what suits in order of time; what others take right now only if nothing else is."""
         declined = {one.window for one in self.standing if one.state is ProposalState.DECLINED}
-        span = _wished(self.asked.wish, self.terms, self.limits.lead)
+        span = self._ready(_wished(self.asked.wish, self.terms, self.limits.lead))
+        if span is None:
+            return
         free = await windows.free(
             self.conn, start=span.start, end=span.end, at=self.terms.at, most=_MOST_LOOKED_AT
         )
@@ -102,6 +104,16 @@ class Round:
         await self._take(candidates, wait=False)
         if not self.made:
             await self._take(candidates[:_MOST_WAITED_FOR], wait=True)
+
+    def _ready(self, wished: Span) -> Span | None:
+        """Let a span begin on the first day with nothing open; None where it has no such day."""
+        first = clinic_day(wished.start, self.terms.zone)
+        self.problems += self.days.not_before(first)
+        ready = self.days.clear_from(first)
+        if ready is None:
+            return None
+        start = max(wished.start, day_span(ready, ready, self.terms.zone).start)
+        return Span(start=start, end=wished.end) if start < wished.end else None
 
     async def _take(self, candidates: Sequence[Window], *, wait: bool) -> None:
         for window in candidates:

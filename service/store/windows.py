@@ -75,10 +75,14 @@ async def free(
 
 
 async def next_free(
-    conn: Conn, *, at: datetime, zone: str, most: int = _NEXT
+    conn: Conn, *, at: datetime, zone: str, start: datetime | None = None, most: int = _NEXT
 ) -> tuple[Problem, ...]:
-    """Name the next free windows, to stand beside a refusal; their days are not screened yet."""
-    found = await free(conn, start=at, end=at + _AHEAD, at=at, most=most)
+    """Name the next free windows, to stand beside a refusal; their days are not screened yet.
+
+    They begin at `start` or later, None: from now on.
+    """
+    begin = max(start or at, at)
+    found = await free(conn, start=begin, end=begin + _AHEAD, at=at, most=most)
     return tuple(
         Problem(Code.NEXT_FREE, context=f"Slot/{one.id}, {clinic_time(one.start, zone)}")
         for one in found

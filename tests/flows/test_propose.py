@@ -13,9 +13,11 @@ from fhir_mappings.model.stage import Stage
 from fhir_mappings.problems import Code, Refused
 from service.flows.expire_holds import ExpireHolds, expire_holds
 from service.flows.propose import Propose, propose
+from service.store import days, referrals
+from service.store.transaction import transaction
 from tests.kit.booking import Booking, a_booking_clinic
 from tests.kit.database import Database
-from tests.kit.referrals import a_payload, taken
+from tests.kit.referrals import Bundle, a_payload, resource_of, taken
 
 
 @pytest.fixture
@@ -232,8 +234,97 @@ async def test_a_referral_in_review_gets_no_proposal(clinic: Booking) -> None:
     with pytest.raises(Refused) as refused:
         await clinic.propose(referral)
 
-    assert codes(refused) == [Code.STAGE]
+    assert codes(refused) == [Code.STAGE, Code.FINDING_OPEN]
     assert await clinic.holds() == {}
+
+
+async def test_a_referral_in_review_is_told_the_first_day_that_needs_no_decision(
+    clinic: Booking,
+) -> None:
+    received = await taken(clinic.deps, clinic.client, stopped_the_day_before(clinic))
+    assert received.stage is Stage.IN_REVIEW
+
+    with pytest.raises(Refused) as refused:
+        await clinic.propose(received.referral)
+
+    assert codes(refused) == [Code.STAGE, Code.FINDING_OPEN, Code.CLEAR_FROM]
+    assert refused.value.problems[2].context == str(await clear_from(clinic, received.referral))
+
+
+async def test_the_policy_begins_on_the_first_day_with_nothing_open(clinic: Booking) -> None:
+    referral = await wished_later(clinic)
+    ready = await clear_from(clinic, referral)
+    free = [one for one in await clinic.windows() if one.start.date() >= ready]
+
+    proposed = await clinic.propose(referral)
+
+    held = await clinic.proposals(referral)
+    assert (await clinic.windows())[0].start.date() < ready
+    assert [one.window for one in held] == [one.id for one in free[:3]]
+    assert [one.code for one in proposed.not_offered] == [Code.FINDING_OPEN, Code.CLEAR_FROM]
+
+
+async def test_where_no_day_wished_for_is_clear_the_first_that_is_is_named(
+    clinic: Booking,
+) -> None:
+    referral = await wished_later(clinic)
+    ready = await clear_from(clinic, referral)
+    command = Propose(referral=referral, last=ready - timedelta(days=1))
+
+    with pytest.raises(Refused) as refused:
+        await propose(clinic.deps, clinic.scheduler, command)
+
+    none, _, clear, *ahead = refused.value.problems
+    assert (none.code, clear.code, clear.context) == (
+        Code.NONE_OFFERED,
+        Code.CLEAR_FROM,
+        str(ready),
+    )
+    assert [one.code for one in ahead] == [Code.NEXT_FREE] * 3
+    assert await clinic.holds() == {}
+
+
+async def test_a_window_by_name_before_that_day_is_not_held(clinic: Booking) -> None:
+    referral = await wished_later(clinic)
+    early = (await clinic.windows())[0]
+
+    with pytest.raises(Refused) as refused:
+        await clinic.propose(referral, early)
+
+    assert codes(refused)[:2] == [Code.NONE_OFFERED, Code.FINDING_OPEN]
+
+
+def stopped_the_day_before(clinic: Booking) -> Bundle:
+    """An order whose patient took the last of a drug yesterday."""
+    bundle = a_payload("anticoagulated")
+    end = clinic.world.clock.at.date() - timedelta(days=1)
+    resource_of(bundle, "MedicationStatement").update(
+        status="stopped", effectivePeriod={"start": "2026-03", "end": f"{end}"}
+    )
+    return bundle
+
+
+async def wished_later(clinic: Booking) -> UUID:
+    """The same order, wished for on a day on which that no longer matters: it is cleared."""
+    bundle = stopped_the_day_before(clinic)
+    order = resource_of(bundle, "ServiceRequest")
+    order.pop("occurrencePeriod", None)
+    order["occurrenceDateTime"] = f"{clinic.world.clock.at.date() + timedelta(days=40)}"
+    received = await taken(clinic.deps, clinic.client, bundle)
+    assert received.stage is Stage.CLEARED
+    return received.referral
+
+
+async def clear_from(clinic: Booking, referral: UUID) -> date:
+    """The first day for which a screening of today leaves nothing open, found day by day."""
+    today = clinic.world.clock.at.date()
+    async with transaction(
+        clinic.deps.pool, tenant=clinic.world.tenant, placer=clinic.scheduler.reach
+    ) as conn:
+        case = await referrals.find(conn, clinic.world.tenant, referral)
+        judged = await days.of_case(conn, case, clinic.deps.pack, today=today)
+    ahead = (today + timedelta(days=one) for one in range(60))
+    return next(day for day in ahead if judged.clear(day))
 
 
 async def a_gated_referral(clinic: Booking) -> UUID:

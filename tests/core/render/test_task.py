@@ -1,6 +1,6 @@
 """The coordination Task says where a referral stands, in codes and in words a referrer reads."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import msgspec
@@ -8,6 +8,7 @@ import pytest
 
 from fhir_mappings.model.finding import Action, Finding, FindingKind
 from fhir_mappings.model.json import Tree, items, text
+from fhir_mappings.model.lift import Time
 from fhir_mappings.model.stage import Stage
 from fhir_mappings.model.story import Story, Told
 from fhir_mappings.render.checked import checked
@@ -82,6 +83,17 @@ def test_an_open_finding_is_told_as_the_referrer_reads_it() -> None:
     assert text(tree, "statusReason", "text") == "Please send more."
     assert "Something to look at" in text(tree, "businessStatus", "text")
     assert len(outputs(tree, "finding")) == 1
+
+
+def test_what_would_lift_it_is_told_with_it() -> None:
+    alone = Time(first=date(2026, 12, 5), last=None, eased=False, known=True)
+    finding = msgspec.structs.replace(FINDING, lifts=(alone,))
+
+    tree = task(a_story(Stage.IN_REVIEW, open=(finding,)), at=AT)
+
+    assert text(tree, "statusReason", "text") == (
+        "Please send more. From 5 December 2026 it no longer stands, by time alone."
+    )
 
 
 def test_a_question_stands_as_reason_and_as_output() -> None:
