@@ -47,6 +47,7 @@ from service.store import (
 )
 from service.store.intake import Message
 from service.store.judging import Bench
+from service.store.placers import Parties
 from service.store.pool import Conn
 from service.store.refused import Again
 from service.store.resources import Stored
@@ -90,13 +91,17 @@ class _Work:
     deps: Deps
     caller: Caller
     command: ReceiveReferral
-    placer: Placer
+    parties: Parties
     known: Known
     now: datetime
 
     @property
     def tenant(self) -> UUID:
         return self.caller.tenant
+
+    @property
+    def placer(self) -> Placer:
+        return self.parties.placer
 
     @property
     def space(self) -> UUID:
@@ -147,9 +152,12 @@ async def receive_referral(
     now = deps.now()
     received: list[Received] = []
     async with transaction(deps.pool, tenant=caller.tenant, placer=caller.reach) as conn:
-        placer = await placers.find(conn, caller.tenant, _space(caller))
+        parties = await placers.parties(conn, caller.tenant, _space(caller))
+        placer = parties.placer
         known = await intake.look(conn, caller.tenant, placer.id, command.entries, placer.systems)
-        work = _Work(deps=deps, caller=caller, command=command, placer=placer, known=known, now=now)
+        work = _Work(
+            deps=deps, caller=caller, command=command, parties=parties, known=known, now=now
+        )
         brought: dict[int, Identity] = {}
         for asked in orders:
             read = work.read(asked, brought)
@@ -216,7 +224,7 @@ async def _take(conn: Conn, work: _Work, read: Read) -> Received:
         conn,
         case,
         message=work.message(),
-        writes=[*writes, *await newcomers.ours(conn, read, case, screening, at=work.now)],
+        writes=[*writes, *newcomers.ours(read, case, screening, work.parties, at=work.now)],
         screening=screening,
         inputs=charts.inputs(
             chart, variant=screening.variant, planned=screening.planned, day=screening.day

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from asyncpg import Record
 
 from fhir_mappings.model.finding import Screening
 from fhir_mappings.model.json import Identity
@@ -17,7 +18,6 @@ from fhir_mappings.parse.references import conditions as conditions_of
 from fhir_mappings.parse.referral import person_keys
 from service.store import locks, resources
 from service.store.pool import Conn
-from service.store.refused import Again
 from service.store.resources import Write
 from service.store.screenings import encoded
 from service.store.statements import sql
@@ -46,24 +46,15 @@ async def look(
 ) -> Known:
     """Find what a message's conditions and persons meet in a space.
 
-    Where one meets nothing it may be made by this message: then it is claimed and the question
-    is asked again, so that of two messages that bring the same person at once the second one
-    sees the first one's. In the steady state nothing is claimed.
+    What meets nothing may be made by this message: it is claimed before it is asked for (again),
+    so that of two messages that bring the same person at once the second one sees the first
+    one's. Where another claimed it and was rolled back, the statement fails as `Again`.
 
     Raises:
-        Again: another message claimed it and was rolled back.
         Refused: `unknown-parameter`, `parameter-value` for a condition that is not offered.
     """
     asked = _Asked(entries, space, registered)
-    found = await matches(conn, space, asked.questions)
-    unmet = [one for one, met in zip(asked.questions, found, strict=True) if not met]
-    if unmet:
-        ours = await locks.claim(conn, _keys(tenant, space, unmet))
-        found = await matches(conn, space, asked.questions)
-        still = [one for one, met in zip(asked.questions, found, strict=True) if not met]
-        if not ours.issuperset(_keys(tenant, space, still)):
-            raise Again  # whoever claimed it first was rolled back
-    return asked.known(found)
+    return asked.known(await _met_or_claimed(conn, tenant, space, asked.questions))
 
 
 async def glance(conn: Conn, space: UUID, entries: Sequence[Entry], registered: Systems) -> Known:
@@ -98,10 +89,6 @@ class _Asked:
         )
 
 
-def _keys(tenant: UUID, space: UUID, questions: Iterable[Wanted]) -> list[int]:
-    return [locks.of_token(tenant, space, token) for one in questions for token in one.tokens]
-
-
 def _union(found: Iterable[tuple[Match, ...]]) -> tuple[Match, ...]:
     return tuple({one.identity: one for some in found for one in some}.values())
 
@@ -110,18 +97,41 @@ async def matches(conn: Conn, space: UUID, wanted: Sequence[Wanted]) -> list[tup
     """Return what each question meets, in the order asked."""
     if not wanted:
         return []
-    found: list[list[Match]] = [[] for _ in wanted]
+    return _matches(wanted, await conn.fetch(sql("match_tokens"), space, *_columns(wanted)))
+
+
+async def _met_or_claimed(
+    conn: Conn, tenant: UUID, space: UUID, wanted: Sequence[Wanted]
+) -> list[tuple[Match, ...]]:
+    """Return what each question meets; the tokens of one that meets nothing are ours by then."""
+    if not wanted:
+        return []
+    keys = [
+        (locks.of_token(tenant, space, token), number)
+        for number, one in enumerate(wanted, 1)
+        for token in one.tokens
+    ]
     rows = await conn.fetch(
-        sql("match_tokens"),
+        sql("meet_or_claim"),
         space,
-        [one.rtype for one in wanted],
-        [_UNIT.join(one.tokens) for one in wanted],
+        *_columns(wanted),
+        [key for key, _ in keys],
+        [number for _, number in keys],
     )
+    return _matches(wanted, rows)
+
+
+def _columns(wanted: Sequence[Wanted]) -> tuple[list[str], list[str]]:
+    return [one.rtype for one in wanted], [_UNIT.join(one.tokens) for one in wanted]
+
+
+def _matches(wanted: Sequence[Wanted], rows: Iterable[Record]) -> list[tuple[Match, ...]]:
+    found: list[list[Match]] = [[] for _ in wanted]
     for row in rows:
         place: int = row["n"] - 1
         found[place].append(
             Match(
-                identity=Identity(rtype=row["rtype"], rid=row["rid"]),
+                identity=Identity(rtype=wanted[place].rtype, rid=row["rid"]),
                 version=row["vid"],
                 updated_at=row["updated_at"],
                 fingerprint=row["fingerprint"],

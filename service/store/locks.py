@@ -9,7 +9,6 @@ from uuid import UUID
 
 from fhir_mappings.model.json import Identity
 from service.store.pool import Conn
-from service.store.statements import sql
 from service.store.transaction import lock_key
 
 
@@ -36,14 +35,3 @@ async def take(conn: Conn, keys: Iterable[int]) -> None:
     wanted = sorted(set(keys))
     if wanted:
         await conn.execute("; ".join(f"SELECT pg_advisory_xact_lock({int(key)})" for key in wanted))
-
-
-async def claim(conn: Conn, keys: Iterable[int]) -> set[int]:
-    """Claim what this transaction may create; return the keys that are ours.
-
-    For the others we waited until their holder's transaction ended, together with whoever else
-    waits: what it created is there to be read now, unless it was rolled back.
-    """
-    wanted = sorted(set(keys))
-    ours: list[bool] = await conn.fetchval(sql("claim_or_wait"), wanted)
-    return {key for key, mine in zip(wanted, ours, strict=True) if mine}

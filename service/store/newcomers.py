@@ -13,8 +13,8 @@ from fhir_mappings.model.story import Story
 from fhir_mappings.parse.taking import Read
 from fhir_mappings.render.detected_issue import detected_issue, finding_rid
 from fhir_mappings.render.task import task
-from service.store import resources, tasks
-from service.store.pool import Conn
+from service.store import resources
+from service.store.placers import Parties
 from service.store.resources import Write
 
 
@@ -53,19 +53,18 @@ def case_of(
     )
 
 
-async def ours(
-    conn: Conn, read: Read, case: Case, screening: Screening, *, at: datetime
+def ours(
+    read: Read, case: Case, screening: Screening, parties: Parties, *, at: datetime
 ) -> list[Write]:
     """Return the DetectedIssues and the coordination Task of a new referral."""
-    clinic = await tasks.clinic(conn, case)
     found = [(finding_rid(case.id, one), one) for one in screening.findings]
     pushed = read.asked.task
     story = Story(
         case=case,
         order=read.tree(read.asked.order),
         pushed=read.tree(pushed) if pushed else None,
-        owner=clinic.organization,
-        owner_name=clinic.name,
+        owner=parties.organization,
+        owner_name=parties.clinic,
         open=open_findings(screening, ()),
         findings=tuple(found),
     )

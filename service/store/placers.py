@@ -24,6 +24,29 @@ async def find(conn: Conn, tenant: UUID, placer: UUID) -> Placer:
     return _placer(row)
 
 
+class Parties(msgspec.Struct, frozen=True, kw_only=True):
+    """Between whom a referral is made: the placer, and the clinic that fulfils it.
+
+    `clinic` is its name, `organization` the id of its Organization in its own space.
+    """
+
+    placer: Placer
+    clinic: str
+    organization: str
+
+
+async def parties(conn: Conn, tenant: UUID, placer: UUID) -> Parties:
+    """Return a placer and its clinic.
+
+    Raises:
+        Refused: `not-found` where the caller sees no placer of this id.
+    """
+    row = await conn.fetchrow(sql("find_parties"), tenant, placer)
+    if row is None:
+        raise Refused(Problem(Code.NOT_FOUND))
+    return Parties(placer=_placer(row), clinic=row["clinic"], organization=row["organization"])
+
+
 async def every(conn: Conn, tenant: UUID) -> list[Placer]:
     """Return the placers of a clinic by name, disabled ones too."""
     return [_placer(row) for row in await conn.fetch(sql("list_placers"), tenant)]

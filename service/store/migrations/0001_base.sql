@@ -327,25 +327,68 @@ CREATE FUNCTION rids_with(p_space uuid, p_rtype text, p_tokens text[])
 
 -- Claim what this transaction may create, in the order given, or wait for whoever claimed it. A
 -- waiter shares the lock with other waiters: when the winner has committed they all go on at once,
--- none behind another's transaction. Says of each key whether it is ours.
-CREATE FUNCTION claim_or_wait(p_keys bigint[]) RETURNS boolean[]
+-- none behind another's transaction. Returns the keys that are ours.
+CREATE FUNCTION claim_or_wait(p_keys bigint[]) RETURNS bigint[]
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public
     AS $$
     DECLARE
         one  bigint;
-        mine boolean;
-        ours boolean[] := '{}';
+        ours bigint[] := '{}';
     BEGIN
         FOREACH one IN ARRAY p_keys LOOP
-            mine := pg_try_advisory_xact_lock(one);
-            IF NOT mine THEN
+            IF pg_try_advisory_xact_lock(one) THEN
+                ours := ours || one;
+            ELSE
                 PERFORM pg_advisory_xact_lock_shared(one);
             END IF;
-            ours := ours || mine;
         END LOOP;
         RETURN ours;
     END
     $$;
+
+-- What each of a message's questions meets: the living resources of a type that carry its tokens
+-- (joined by U+001F). The keys of a question (p_keys, each with the number of its question in p_of)
+-- are claimed where it meets nothing, before the answers are read: of two messages that bring the
+-- same person at once, the second one meets the first one's. Fails as 40001, so that the flow runs
+-- again, where another claimed what is still not there: it was rolled back. Each statement in here
+-- has a snapshot of its own.
+CREATE FUNCTION meet_or_claim(p_space uuid, p_rtypes text[], p_tokens text[],
+                              p_keys bigint[], p_of integer[])
+    RETURNS TABLE (n integer, rid text, vid integer, updated_at timestamptz, fingerprint bytea)
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public
+    AS $$
+    DECLARE
+        last  integer := cardinality(p_rtypes);
+        unmet integer[] := '{}';
+        ours  bigint[] := '{}';
+    BEGIN
+        FOR one IN 1 .. last LOOP
+            PERFORM FROM rids_with(p_space, p_rtypes[one], string_to_array(p_tokens[one], E'\x1f'));
+            IF NOT FOUND THEN
+                unmet := unmet || one;
+            END IF;
+        END LOOP;
+        IF unmet <> '{}' THEN
+            ours := claim_or_wait(ARRAY(
+                SELECT DISTINCT k.key FROM unnest(p_keys, p_of) AS k (key, question)
+                 WHERE k.question = ANY (unmet) ORDER BY k.key));
+        END IF;
+        FOR one IN 1 .. last LOOP
+            RETURN QUERY
+            SELECT one, m.*
+              FROM rids_with(p_space, p_rtypes[one], string_to_array(p_tokens[one], E'\x1f')) AS m;
+            IF NOT FOUND AND EXISTS (
+                SELECT FROM unnest(p_keys, p_of) AS k (key, question)
+                 WHERE k.question = one AND k.key <> ALL (ours)) THEN
+                RAISE EXCEPTION 'who claimed it was rolled back'
+                    USING ERRCODE = 'serialization_failure';
+            END IF;
+        END LOOP;
+    END
+    $$;
+REVOKE ALL ON FUNCTION meet_or_claim(uuid, text[], text[], bigint[], integer[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION meet_or_claim(uuid, text[], text[], bigint[], integer[])
+    TO tpi_app, tpi_worker;
 
 -- ---------------------------------------------------------------- judging
 

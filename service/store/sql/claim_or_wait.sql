@@ -1,1 +1,0 @@
-SELECT claim_or_wait($1)
