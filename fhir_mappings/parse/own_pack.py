@@ -19,6 +19,8 @@ from fhir_mappings.parse.pack_layers import Layer, joined
 from fhir_mappings.problems import Code, Problem, Refused, refuse_any
 
 SOURCE: Final = "pack.json"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
+"""Of a pack or set: with the name of a code system it is an id of FHIR, and the name of a file."""
 _SPECIAL: Final = re.compile(r"([.^$*+?{}\[\]\\|()])")
 _APPLIES: Final[Tree] = {
     "siteValueSets": [],
@@ -118,7 +120,12 @@ def read_own(data: bytes, base: Layer) -> OwnPack:
 
 
 def _unknown(source: _Source, base: Layer) -> Iterator[Problem]:
-    """Name what is said of rules and variants that the base does not have."""
+    """Name what the base does not have, and names that cannot be ids and names of files."""
+    if source.name == base.head.name or not _NAME.fullmatch(source.name):
+        yield Problem(Code.PACK, "name", source.name)
+    for name in sorted({*source.codes, *source.words}):
+        if not _NAME.fullmatch(name):
+            yield Problem(Code.PACK, "codes, words", name)
     for name in source.withdrawn.keys() - base.rules.keys():
         yield Problem(Code.PACK, "withdrawn", name)
     for one in source.variants:

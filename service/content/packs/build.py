@@ -29,6 +29,7 @@ from fhir_mappings.terms.systems import BASE
 from service.content.packs.files import (
     Contains,
     ValueSetFile,
+    short,
     told,
     told_set,
     value_sets,
@@ -57,7 +58,7 @@ def build(source: Path, target: Path, *, values: Path, without: frozenset[str]) 
         {
             **beside,
             "NOTICE": _notice(source, without),
-            **resources(rules, texts, sets),
+            **resources(_named(rules, without), texts, sets),
             **{f"{one.id}.json": told_set(one) for one in sets},
         },
     )
@@ -102,6 +103,13 @@ def _without(rules: Tree, systems: frozenset[str]) -> Tree:
     complete = members(rules.get("completeSystems"))
     kept: Json = {system: form for system, form in complete.items() if system not in systems}
     return {**rules, "completeSystems": kept}
+
+
+def _named(rules: Tree, without: frozenset[str]) -> Tree:
+    """Let a build that lacks codes have a version of its own: it is other content."""
+    left = ".".join(short(system) for system in sorted(without))
+    version = text(rules, "contentVersion")
+    return {**rules, "contentVersion": f"{version}+without.{left}"} if left else rules
 
 
 def _includes(rules: Tree) -> dict[str, tuple[str, ...]]:

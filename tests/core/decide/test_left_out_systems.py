@@ -30,6 +30,7 @@ def test_the_worked_examples_hold_without_the_codes_of_snomed(tmp_path: Path) ->
     pack = a_pack_without(tmp_path, SNOMED, DMD)
 
     assert SNOMED not in pack.codes
+    assert pack.version != the_pack().version
     for case in EXAMPLES["cases"]:
         assert findings(screened_case(case, pack)) == case["findings"], case["name"]
 

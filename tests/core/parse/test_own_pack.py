@@ -164,6 +164,9 @@ def _plain_rules() -> list[tuple[str, object]]:
     ("change", "named"),
     [
         ({"colour": "red"}, "colour"),
+        ({"name": "../elsewhere"}, "../elsewhere"),
+        ({"name": "tpi-core"}, "tpi-core"),
+        ({"words": {"a.b": ["x"]}}, "a.b"),
         ({"withdrawn": {"NO-01": "never was"}}, "NO-01"),
         ({"variants": [{"variant": "x", "names": ["y"], "like": "never"}]}, "never"),
         ({"tables": {"onlyOnSundays": True}}, "onlyOnSundays"),
