@@ -44,8 +44,8 @@ interop: .venv/.setup-run .venv/.setup-test .venv/.setup-lint  ## the loop with 
 chaos: .venv/.setup-run .venv/.setup-test  ## whole referrals while everything is killed, cut off and lied to (ARGS='--strikes N --seed S')
 	$(BIN)/python -m tests.chaos $(ARGS)
 
-bench: .venv/.setup-run .venv/.setup-test  ## referrals per second beside PostgreSQL alone, as a ratio
-	$(BIN)/python -m tests.bench
+bench: .venv/.setup-run .venv/.setup-test  ## how fast it is, as ratios: docs/reference/performance.md (ARGS='--only search')
+	$(BIN)/python -m tests.bench $(ARGS)
 
 clean:  ## stop this checkout's private PostgreSQL, delete its data and what was built
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -c 'from service.settings import read_settings; \

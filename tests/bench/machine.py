@@ -1,0 +1,111 @@
+"""What is measured on: a durable PostgreSQL of its own, and our processes beside it."""
+
+import tempfile
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from service.cli.processes import Process, free_port
+from service.settings import Settings
+from service.store import embedded
+from service.store.embedded import Running
+from tests.kit import database as kit
+from tests.kit.database import Database
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A durable server with a template of the migrations, and a folder for logs."""
+
+    running: Running
+    template: str
+    janitor: ThreadPoolExecutor
+    logs: Path
+
+    def database(self) -> AbstractContextManager[Database]:
+        """Lend a migrated database."""
+        return kit.fresh(self.running, self.template, self.janitor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A `tpi serve` that is ready, where, and how long it took from its start (seconds)."""
+
+    process: Process
+    port: int
+    ready_after: float
+
+    def resident(self) -> float:
+        """Return how much memory it holds now (MiB)."""
+        return resident(self.process.pid)
+
+
+@contextmanager
+def machine() -> Generator[Machine]:
+    """Lend the server: durable, in a folder of its own that is gone afterwards."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        home.chmod(0o755)  # the server's own account must pass
+        running = stack.enter_context(embedded.server(Settings(), durable=True, home=home / "pg"))
+        janitor = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+        yield Machine(
+            running=running, template=kit.template(running), janitor=janitor, logs=home / "logs"
+        )
+
+
+@contextmanager
+def serving(on: Machine, database: Database, *, role: str = "web") -> Generator[Served]:
+    """Run `tpi serve` until the block ends; budgets of callers are beyond what is measured."""
+    port, ops = free_port(), free_port()
+    environment = {
+        "DATABASE_URL": database.urls.owner,
+        "TPI_WEB_DATABASE_URL": database.urls.web,
+        "TPI_WORKER_DATABASE_URL": database.urls.worker,
+        "TPI_PORT": str(port),
+        "TPI_OPS_PORT": str(ops),
+        "TPI_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "TPI_CLIENT_RATE_PER_SECOND": "100000",
+        "TPI_CLIENT_BURST": "100000",
+    }
+    begun = time.perf_counter()
+    arguments = ["serve", "--role", role]
+    with Process(f"{role}-{port}", arguments, environment=environment, folder=on.logs) as process:
+        _await_ready(process, ops)
+        yield Served(process=process, port=port, ready_after=time.perf_counter() - begun)
+
+
+def resident(pid: int) -> float:
+    """Return the resident memory of a process (MiB), as Linux tells it."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    told = next(line for line in lines if line.startswith("VmRSS"))
+    return int(told.split()[1]) / 1024
+
+
+async def at_rest(database: Database) -> None:
+    """Let measurements begin alike: compact files, fresh statistics, nothing left to write.
+
+    The first change of a page after a checkpoint writes the whole page to the log: a run that
+    meets that and one that does not differ by a factor.
+    """
+    async with database.as_owner() as conn:
+        await conn.execute("VACUUM (FULL, ANALYZE)")
+        await conn.execute("CHECKPOINT")
+
+
+def _await_ready(process: Process, port: int) -> None:
+    """Ask /readyz every few milliseconds: its first 200 is what start-up means."""
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        until = time.monotonic() + 60
+        while process.running and time.monotonic() < until:
+            try:
+                if client.get("/readyz").status_code == 200:
+                    return
+            except httpx2.TransportError:
+                pass
+            time.sleep(0.01)
+    raise SystemExit(f"{process.name} was not ready. Its log:\n{process.tail()}")
