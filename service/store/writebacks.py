@@ -123,7 +123,8 @@ async def settle(
 async def search_again(conn: Conn, case: Case, writeback: WriteBack, *, at: datetime) -> None:
     """Forget what the placer claimed: the next run looks for it before anything is sent.
 
-    A send whose outcome is not known stays known: it keeps its wait.
+    A send whose outcome is not known stays known: it keeps its wait. What was claimed counts as
+    one: it may stand there without our identifier.
     """
     await conn.execute(sql("search_writeback_again"), case.tenant, writeback.id, at)
 

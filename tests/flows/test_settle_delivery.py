@@ -66,6 +66,21 @@ async def test_again_after_a_lie_sends_what_is_not_there(clinic: Visiting) -> No
     assert await clinic.booking.stage(referral) is Stage.WRITTEN_BACK
 
 
+async def test_again_never_sends_a_second_where_the_first_lost_its_identifier(
+    clinic: Visiting,
+) -> None:
+    clinic.server.alter = lambda one: {k: v for k, v in one.items() if k != "identifier"}
+    referral = await clinic.a_performed_referral()
+    await clinic.run_due()
+
+    await settle(clinic, referral, Settling(action=Action.AGAIN))
+    await clinic.forward_and_run(minutes=2)
+
+    assert len(clinic.server.of_type("Procedure")) == 1
+    assert len(clinic.server.of_type("MedicationAdministration")) == 1
+    assert await clinic.waiting() == [("needs-person", "differs")]
+
+
 async def test_adopting_completes_the_task_on_that_persons_word(clinic: Visiting) -> None:
     referral = await a_delivery_that_differs(clinic)
     (procedure,) = clinic.server.of_type("Procedure")
