@@ -15,7 +15,7 @@ from service.cli.processes import Process, free_port
 WEB: Final = "web"
 WORKERS: Final = ("worker-a", "worker-b")
 NAMES: Final = (WEB, *WORKERS)
-READY_SECONDS: Final = 60.0
+READY_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 0.1
 
 

@@ -9,7 +9,7 @@ from tests.chaos.crew import NAMES, WORKERS
 from tests.chaos.report import Log
 from tests.chaos.stage import Stage
 
-SECONDS: Final = 150.0
+SECONDS: Final = 300.0
 """A send whose outcome is not known is looked for again after 65 s; then a few tries."""
 _LOOK_SECONDS: Final = 0.5
 _OPEN: Final = "SELECT count(*) FROM outbox WHERE state <> 'needs-person'"

@@ -24,20 +24,15 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("whole")]
 
 Tree = dict[str, Any]
 STAY_BOOKED = 2
-DOCTORED = (
-    "referral deleted",
-    "medication doubled",
-    "decision deleted",
-    "booking cancelled",
-    "Procedure doubled",
-    "Procedure changed",
-    "Procedure of another patient",
-    "Procedure deleted",
-    "proof taken back",
-    "audit changed",
-    "Task doubled",
+GONE, DOUBLED, CHANGED, STRANGE, LOST, UNPROVEN = VISITS = (
+    "gone",
+    "doubled",
+    "changed",
+    "strange",
+    "lost",
+    "unproven",
 )
-"""What is done to one order each, by name; the first orders stay booked."""
+"""One order each, by what is done to it; the first orders of a run stay booked."""
 
 
 @dataclass
@@ -69,10 +64,10 @@ async def _run(postgres: Running, folder: Path) -> Run:
     ledger = Ledger()
     async with standing(postgres, folder, sandbox=sandbox, name=name) as stage:
         lane = Lane(stage.cast(ledger, "test"), ledger, "test", rest_seconds=0)
-        wanted = ["booked"] * STAY_BOOKED + list(DOCTORED)
+        wanted = ["booked"] * STAY_BOOKED + list(VISITS)
         orders = {
             one: await asyncio.to_thread(
-                lane.carry, STORIES[one == "decision deleted"], visits=one != "booked"
+                lane.carry, STORIES[one == CHANGED], visits=one != "booked"
             )
             for one in wanted
         }
@@ -94,12 +89,12 @@ async def _doctor_rows(stage: Stage, orders: dict[str, Order], ledger: Ledger) -
     try:
         await conn.execute("SET session_replication_role = replica")  # no key keeps us from it
         for statement, value in (
-            ("DELETE FROM referral WHERE order_value = $1", orders["referral deleted"].number),
-            (_DOUBLE_A_MEDICATION, orders["medication doubled"].number),
-            ("DELETE FROM review WHERE finding_rid = $1", orders["decision deleted"].reviewed[0]),
-            (_CANCEL, orders["booking cancelled"].booked),
-            (_TAKE_PROOF_BACK, orders["proof taken back"].visit),
-            (_CHANGE_AUDIT, orders["audit changed"].number),
+            ("DELETE FROM referral WHERE order_value = $1", orders[GONE].number),
+            (_DOUBLE_A_MEDICATION, orders[DOUBLED].number),
+            ("DELETE FROM review WHERE finding_rid = $1", orders[CHANGED].reviewed[0]),
+            (_CANCEL, orders[CHANGED].booked),
+            (_TAKE_PROOF_BACK, orders[UNPROVEN].visit),
+            (_CHANGE_AUDIT, orders[STRANGE].number),
         ):
             assert await conn.execute(statement, value) != "UPDATE 0", statement
         for constraint in ("hold_no_overlap_practitioner", "hold_no_overlap_location"):
@@ -147,17 +142,17 @@ def _doctor_placer(stage: Stage, orders: dict[str, Order]) -> None:
         change(tree)
         there("PUT", f"Procedure/{tree['id']}", tree)
 
-    nameless = record("Procedure doubled")
+    nameless = record(DOUBLED)
     del nameless["identifier"], nameless["id"]
     there("POST", "Procedure", nameless)
-    another = record("Procedure changed")["subject"]
-    changed("Procedure changed", lambda tree: tree["bodySite"][0]["coding"][0].update(code="1"))
-    changed("Procedure of another patient", lambda tree: tree.update(subject=another))
-    there("DELETE", f"Procedure/{record('Procedure deleted')['id']}")
+    another = record(CHANGED)["subject"]
+    changed(CHANGED, lambda tree: tree["bodySite"][0]["coding"][0].update(code="1"))
+    changed(STRANGE, lambda tree: tree.update(subject=another))
+    there("DELETE", f"Procedure/{record(LOST)['id']}")
     (copy,) = [
         one["resource"]
         for one in there("GET", "Task?_count=100")["entry"]
-        if orders["Task doubled"].task in str(one["resource"]["identifier"])
+        if orders[DOUBLED].task in str(one["resource"]["identifier"])
     ]
     del copy["id"]
     there("POST", "Task", copy)
@@ -165,24 +160,24 @@ def _doctor_placer(stage: Stage, orders: dict[str, Order]) -> None:
 
 def test_a_run_without_a_strike_has_no_fault(run: Run) -> None:
     assert run.before.faults == []
-    assert (run.before.orders, run.before.visits) == (len(run.orders) + 1, len(DOCTORED))
-    assert run.before.proven == len(DOCTORED)
+    assert (run.before.orders, run.before.visits) == (len(run.orders) + 1, len(VISITS))
+    assert run.before.proven == len(VISITS)
 
 
 @pytest.mark.parametrize(
     ("doctored", "verdict", "what"),
     [
-        ("referral deleted", Verdict.LOST, "no referral"),
-        ("medication doubled", Verdict.DOUBLED, "MedicationStatement"),
-        ("decision deleted", Verdict.LOST, "the decision on"),
-        ("booking cancelled", Verdict.LOST, "its booking"),
-        ("Procedure doubled", Verdict.DOUBLED, "2 Procedures"),
-        ("Procedure changed", Verdict.WRONG, "site at the placer"),
-        ("Procedure of another patient", Verdict.WRONG, "its patient at the placer"),
-        ("Procedure deleted", Verdict.LOST, "proven, and not at the placer"),
-        ("proof taken back", Verdict.UNASKED, "its record at the placer"),
-        ("proof taken back", Verdict.WRONG, "its Task is completed"),
-        ("Task doubled", Verdict.DOUBLED, "2 Tasks at the placer"),
+        (GONE, Verdict.LOST, "no referral"),
+        (DOUBLED, Verdict.DOUBLED, "MedicationStatement"),
+        (DOUBLED, Verdict.DOUBLED, "2 Procedures"),
+        (DOUBLED, Verdict.DOUBLED, "2 Tasks at the placer"),
+        (CHANGED, Verdict.LOST, "the decision on"),
+        (CHANGED, Verdict.LOST, "its booking"),
+        (CHANGED, Verdict.WRONG, "site at the placer"),
+        (STRANGE, Verdict.WRONG, "its patient at the placer"),
+        (LOST, Verdict.LOST, "proven, and not at the placer"),
+        (UNPROVEN, Verdict.UNASKED, "its record at the placer"),
+        (UNPROVEN, Verdict.WRONG, "its Task is completed"),
     ],
 )
 def test_what_is_doctored_is_named(run: Run, doctored: str, verdict: Verdict, what: str) -> None:
