@@ -63,7 +63,7 @@ def explain(
         )
 
     said = carry_out(output, work)
-    for one in said.verdicts:
+    for one in sorted(said.verdicts, key=_first):
         found = one.finding
         output.result(
             "rule", rule=one.rule, verdict=one.ruling.value, title=one.title,
@@ -72,6 +72,13 @@ def explain(
             says=found.scheduler if found else "",
         )  # fmt: skip
     output.result("outcome", outcome=said.screening.outcome.value, planned=said.screening.planned)
+
+
+def _first(verdict: Verdict) -> int:
+    """Rank what a reader looks for: what fired, what nearly did, then the rest as in the pack."""
+    if verdict.ruling in {Ruling.FIRED, Ruling.FAILED}:
+        return 0
+    return 1 if verdict.near else 2
 
 
 def _why(verdict: Verdict, *, show_phi: bool) -> Iterator[str]:

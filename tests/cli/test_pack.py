@@ -47,6 +47,19 @@ def test_every_rule_of_the_pack_has_its_verdict() -> None:
     assert any("apixaban" in str(row["evidence"]) for row in fired)
 
 
+def test_what_fired_and_what_nearly_did_stands_before_the_rest() -> None:
+    file = str(PAYLOADS / "anticoagulated-referral.json")
+
+    explained = run("explain", file, "--today", "2026-11-23", "--json")
+
+    rows: list[Tree] = [json.loads(line) for line in explained.stdout.splitlines()][:-1]
+    fired = [said(one, "verdict") == "fired" for one in rows]
+    nothing = ["nothing of it is recorded" in str(one["evidence"]) for one in rows]
+    assert fired == sorted(fired, reverse=True)
+    assert nothing.index(True) > sum(fired)
+    assert any("not in a state that counts" in str(one["evidence"]) for one in rows)
+
+
 def test_a_patients_values_are_shown_only_when_asked_for() -> None:
     file = str(PAYLOADS / "anticoagulated-referral.json")
 

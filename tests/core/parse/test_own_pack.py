@@ -68,6 +68,17 @@ def test_a_number_of_a_table_stands_in_every_rule_that_tells_of_it() -> None:
     assert pack.partial == ()
 
 
+def test_a_wash_out_is_changed_alone_in_its_table() -> None:
+    held = the_pack().content.washouts
+    group = next(name for name, one in held.items() if one.days > 1)
+
+    pack = own_pack(plain(tables={"washouts": {group: {"days": 1}}}))
+
+    assert pack.content.washouts[group].days == 1
+    rest = {name: one for name, one in pack.content.washouts.items() if name != group}
+    assert rest == {name: one for name, one in held.items() if name != group}
+
+
 @pytest.mark.parametrize("change", [{"was": 1}, {"what": "no such"}, {"rule": "NO-01"}])
 def test_a_number_that_the_base_does_not_have_is_refused(change: dict[str, object]) -> None:
     number = a_number(**change)
