@@ -3,6 +3,7 @@
 import io
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
 
 import pytest
 
@@ -10,8 +11,10 @@ from service import log
 from service.store.embedded import Running
 from service.store.pool import Pool, make_pool
 from tests.kit import database as kit
-from tests.kit import emitted
+from tests.kit import emitted, left_behind
 from tests.kit.database import Database
+
+_TOLD: Final = "left behind"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,6 +24,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     emitted.choose(config.getoption("--emitted"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - of xdist
+    """Take in what a test process searched; one that crashed tells nothing, and fails the run."""
+    output: dict[str, Any] = getattr(node, "workeroutput", {})
+    if _TOLD in output:
+        left_behind.here.add(output[_TOLD])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the run what this process searched, or fail the run where a patient was found."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[_TOLD] = left_behind.here.told()
+        return
+    left_behind.here.search_server_logs()
+    if left_behind.here.found:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(str(left_behind.here))
+    for place in sorted(set(left_behind.here.found)):
+        terminalreporter.write_line(f"A PATIENT STANDS IN {place}", red=True)
 
 
 @pytest.fixture(scope="session")
@@ -36,12 +64,23 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _logs_of_processes(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Search what the programs that tests started said, once none of them runs any more."""
+    yield
+    for file in tmp_path_factory.getbasetemp().rglob("*.log"):
+        left_behind.here.search_file("logs of processes", file)
+
+
 @pytest.fixture(autouse=True)
-def quiet_log() -> Generator[None]:
+def quiet_log(request: pytest.FixtureRequest) -> Generator[None]:
     """Log as the service does; a key that is not on the list fails the test (SECURITY §5)."""
     log.dropped.clear()
-    log.configure(service="tpi-test", version="0", stream=io.BytesIO())
+    lines = io.BytesIO()
+    log.configure(service="tpi-test", version="0", stream=lines)
+    left_behind.here.during = request.node.nodeid
     yield
+    left_behind.here.search("the log", lines.getvalue())
     assert not log.dropped, f"keys that are not on the list were logged: {dict(log.dropped)}"
 
 
@@ -49,6 +88,7 @@ def quiet_log() -> Generator[None]:
 def postgres() -> Generator[Running]:
     """The tests' server, shared by all test processes of this checkout."""
     with kit.fast_server() as running:
+        left_behind.here.begin_server_log(running.log)
         yield running
 
 

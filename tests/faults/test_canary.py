@@ -44,7 +44,6 @@ LIBRARIES = ("httpx2", "httpcore2", "asyncpg", "uvicorn", "litestar", "asyncio",
 LEAST_BYTES = 100_000
 ANOTHER = "QyCanary8"
 """Sings where a redaction was taken out, in a server log that all tests share."""
-pytestmark = pytest.mark.xdist_group("server log")
 Provoke: TypeAlias = Callable[[Database], Awaitable[None]]
 
 

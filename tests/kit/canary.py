@@ -10,9 +10,10 @@ from typing import Final, cast
 import httpx2
 
 from service import telemetry
-from tests.kit.database import Database
+from tests.kit.database import Database, work_rows
 from tests.kit.definitions import Resource, Value
 from tests.kit.door import Door
+from tests.kit.left_behind import addresses
 
 CANARY: Final = "QxCanary7"
 """Letters and digits alone: it passes wherever an id, a name or a code does."""
@@ -95,14 +96,13 @@ class Traces:
         if answer.status_code >= httpx2.codes.BAD_REQUEST:
             self.add("error bodies", answer.content)
         elif answer.content:
-            self.add("addresses", "\n".join(_addresses(answer.json())))
+            self.add("addresses", "\n".join(addresses(answer.json())))
 
     async def read_tables(self, database: Database) -> None:
         """Keep the rows of what is kept about work and who did it: codes, never words."""
         async with database.as_owner() as owner:
-            for table in ("outbox", "delivery", "audit", "message"):
-                rows = await owner.fetch(f"SELECT t::text FROM {table} t")  # noqa: S608 - of the list
-                self.add(f"table {table}", "\n".join(row[0] for row in rows))
+            for table, rows in (await work_rows(owner)).items():
+                self.add(f"table {table}", rows)
             rows = await owner.fetch(
                 "SELECT query FROM pg_stat_activity WHERE datname = current_database()"
             )
@@ -127,13 +127,6 @@ class Traces:
     def __str__(self) -> str:
         sizes = {place: len(text) for place, text in self.found.items()}
         return f"{sum(sizes.values())} bytes searched: {json.dumps(sizes)}"
-
-
-def _addresses(tree: Resource) -> list[str]:
-    """Where an answer says that things stand; a `self` link is the caller's own query."""
-    entries: list[Resource] = tree.get("entry", []) if tree.get("resourceType") == "Bundle" else []
-    said = [one.get("response", {}).get("location", "") for one in entries]
-    return [*said, *(one.get("fullUrl", "") for one in entries)]
 
 
 class WatchedDoor(Door):

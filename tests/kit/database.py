@@ -22,9 +22,12 @@ from service.store import embedded, migrate
 from service.store.embedded import Running, Urls
 from service.store.pool import connect
 from service.store.roles import Direct, make_roles
+from tests.kit import left_behind
 
 T = TypeVar("T")
 
+TABLES_OF_WORK = ("outbox", "delivery", "audit", "message")
+"""What is kept about work and who did it: codes, never words."""
 TEMPLATE_LOCK = 0x7470695F74  # one process makes the template, the others wait for it
 
 
@@ -67,13 +70,13 @@ def template(running: Running) -> str:
 
 @contextmanager
 def fresh(running: Running, copied: str, janitor: ThreadPoolExecutor) -> Generator[Database]:
-    """Lend a copy of the template; it is dropped in the background."""
+    """Lend a copy of the template; its rows of work are searched and it goes in the background."""
     name = f"t_{os.getpid()}_{secrets.token_hex(4)}"
     run(_on_server(running, f'CREATE DATABASE {name} TEMPLATE "{copied}" STRATEGY file_copy'))
     try:
         yield Database(name=name, urls=embedded.urls(running, name), running=running)
     finally:
-        janitor.submit(run, _on_server(running, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        janitor.submit(run, _search_and_drop(running, name, left_behind.here.during))
 
 
 async def answered(conn: Direct, question: str, *, other_than: object = None) -> object:
@@ -88,6 +91,28 @@ async def answered(conn: Direct, question: str, *, other_than: object = None) ->
 def run(work: Coroutine[None, None, T]) -> T:
     """Run a coroutine from a fixture that is not one: a loop of its own, gone afterwards."""
     return asyncio.run(work)
+
+
+async def work_rows(conn: Direct) -> dict[str, str]:
+    """Return the rows of each table of work as text; none where the schema is not made."""
+    known = await conn.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    found: dict[str, str] = {}
+    for table in sorted({str(row[0]) for row in known}.intersection(TABLES_OF_WORK)):
+        rows = await conn.fetch(f"SELECT t::text FROM {table} t")  # noqa: S608 - of the list
+        found[table] = "\n".join(str(row[0]) for row in rows)
+    return found
+
+
+async def _search_and_drop(running: Running, name: str, during: str) -> None:
+    try:
+        conn: Direct = await connect(running.url(name))
+        try:
+            for table, rows in (await work_rows(conn)).items():
+                left_behind.here.search(f"table {table}", rows.encode(), during=during)
+        finally:
+            await conn.close()
+    finally:
+        await _on_server(running, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 async def _on_server(running: Running, statement: str) -> None:

@@ -15,7 +15,7 @@ from service.flows.issue_token import IssueToken, issue_token
 from service.http.app import make_app
 from service.settings import Settings
 from service.store.pool import make_pool
-from tests.kit import emitted
+from tests.kit import emitted, left_behind
 from tests.kit.clinic import CLINICIAN, SCHEDULER, ClinicWorld, a_clinic, deps_of
 from tests.kit.database import Database
 
@@ -49,7 +49,7 @@ class Door:
             transport=transport,
             base_url=BASE,
             headers={**bearer, **headers},
-            event_hooks={"response": [emitted.keep_answer]},
+            event_hooks={"response": [emitted.keep_answer, left_behind.search_answer]},
         )
 
 

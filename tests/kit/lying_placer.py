@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 
 import uvicorn
 
-from tests.kit import emitted
+from tests.kit import emitted, left_behind
 
 Resource = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -112,6 +112,9 @@ class LyingPlacer:
         asked = await _read(scope, receive)
         self.asked.append(asked)
         emitted.keep(f"to a placer: {asked.method} {asked.path}", asked.body)
+        left_behind.here.search(
+            "addresses asked of a placer", f"{asked.path}?{asked.query}".encode()
+        )
         lie = next((one for one in self.lies if one.fits(asked)), None)
         if lie is None:
             await _write(send, self._truth(asked))
