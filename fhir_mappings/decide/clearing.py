@@ -13,14 +13,15 @@ import msgspec
 from msgspec.structs import replace
 
 from fhir_mappings.decide.access import staff_who_may
-from fhir_mappings.decide.course import Course, Stretch
+from fhir_mappings.decide.course import Course, Stretch, course_of
 from fhir_mappings.decide.review import lifts as verdict_lifts
 from fhir_mappings.decide.rules.scene import Scene
 from fhir_mappings.decide.wanted_data import wanted_data
 from fhir_mappings.model.caller import Verb
-from fhir_mappings.model.fact import Entry
+from fhir_mappings.model.fact import Entry, Facts
 from fhir_mappings.model.finding import Action, Finding, FindingKind, Screening
 from fhir_mappings.model.lift import Decision, Instead, Lift, Stopped, Time
+from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.review import Verdict
 from fhir_mappings.model.when import Dated, Days, later
 
@@ -40,6 +41,14 @@ def with_lifts(course: Course, screening: Screening) -> Screening:
         for one in screening.findings
     )
     return replace(screening, findings=tuple(told))
+
+
+def screen_with_lifts(
+    facts: Facts, pack: Pack, *, day: date, planned: date | None, variant: str | None
+) -> Screening:
+    """Screen as `decide.screening.screen` does; gating findings say what would lift them."""
+    course = course_of(facts, pack, day=day, variant=variant)
+    return with_lifts(course, course.screening(planned))
 
 
 def decision(found: Finding) -> Decision:

@@ -13,6 +13,7 @@ import msgspec
 from fhir_mappings.model.finding import Action, Evidence, Finding, Screening
 from fhir_mappings.model.hooks import Advice, Given, Moved
 from fhir_mappings.model.json import Tree
+from fhir_mappings.render.lifted_by import without_us
 from fhir_mappings.render.markdown import escaped
 from fhir_mappings.terms import systems
 from fhir_mappings.terms.override_reasons import DISPLAY
@@ -75,6 +76,7 @@ def _gating(finding: Finding, pack: str, sources: Mapping[str, str]) -> Card:
     lines += [_seen(one) for one in finding.evidence[:_EVIDENCE_MOST]]
     if more := len(finding.evidence[_EVIDENCE_MOST:]):
         lines.append(f"- Seen: {more} more")
+    lines += [f"- To clear it: {escaped(one)}" for one in without_us(finding)]
     if finding.rationale:
         lines.append(f"- Why: {escaped(finding.rationale)}")
     lines += [f"- Source: {escaped(sources.get(one, one))}" for one in finding.sources]

@@ -34,8 +34,12 @@ def for_scheduler(finding: Finding) -> str:
 
 def for_referrer(finding: Finding) -> str:
     """Say what a referrer reads of it: what to send, and what a day would change."""
-    told = [one for one in finding.lifts if not isinstance(one, Decision)]
-    return " ".join([finding.referrer, *map(sentence, told)])
+    return " ".join([finding.referrer, *without_us(finding)])
+
+
+def without_us(finding: Finding) -> Iterator[str]:
+    """Yield a sentence for each way to lift a finding that needs no word of the clinic."""
+    yield from (sentence(one) for one in finding.lifts if not isinstance(one, Decision))
 
 
 def sentence(lift: Lift) -> str:

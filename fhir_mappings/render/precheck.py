@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from fhir_mappings.model.finding import Action, Evidence, Finding, FindingKind, Outcome, Screening
 from fhir_mappings.model.json import Json, Tree
+from fhir_mappings.model.lift import Datum
 from fhir_mappings.render.checked import checked
+from fhir_mappings.render.lifted_by import for_referrer, lifted_by
 from fhir_mappings.render.notices import UNREAD, where
 from fhir_mappings.render.outcome import Issue, outcome
 from fhir_mappings.terms import systems
@@ -32,7 +35,7 @@ def precheck(tried: Tried) -> Tree:
     """Return the Parameters: outcome, pack, findings, and what could not be read or checked."""
     first = tried.screenings[0]
     worst = max((one.outcome for one in tried.screenings), key=list(Outcome).index)
-    findings = list(_findings(tried.screenings))
+    findings = [_as_sent(one, tried.known_as) for one in _findings(tried.screenings)]
     parameters: list[Json] = [
         {"name": "outcome", "valueCode": worst.value},
         {"name": "pack", "valueString": f"{first.pack} {first.pack_version}"},
@@ -51,6 +54,17 @@ def _findings(screenings: Sequence[Screening]) -> Iterator[Finding]:
     yield from sorted(every.values(), key=lambda one: -one.action.weight)
 
 
+def _as_sent(finding: Finding, known_as: Mapping[str, str]) -> Finding:
+    """Name the resources that lack a datum as the sender does."""
+    lifts = tuple(
+        replace(one, reference=known_as.get(one.reference, one.reference))
+        if isinstance(one, Datum)
+        else one
+        for one in finding.lifts
+    )
+    return replace(finding, lifts=lifts)
+
+
 def _detected(finding: Finding, known_as: Mapping[str, str]) -> Tree:
     """Return a DetectedIssue that stands nowhere: preliminary, without an id."""
     tree: Tree = {
@@ -61,8 +75,10 @@ def _detected(finding: Finding, known_as: Mapping[str, str]) -> Tree:
             "text": finding.title,
         },
         "severity": _SEVERITY[finding.action],
-        "detail": finding.referrer or finding.scheduler,
+        "detail": for_referrer(finding) or finding.scheduler,
     }
+    if finding.lifts:
+        tree["extension"] = lifted_by(finding.lifts)
     if named := dict.fromkeys(one.reference for one in finding.evidence if one.reference):
         tree["implicated"] = [{"reference": known_as.get(one, one)} for one in named]
     if finding.evidence:

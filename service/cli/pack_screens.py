@@ -1,7 +1,7 @@
 """`tpi pack explain|test|diff`: what a pack says of referrals, without a database."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,9 @@ import typer
 from fhir_mappings.decide.pack_diff import Change, Difference
 from fhir_mappings.decide.screening import Ruling, Verdict
 from fhir_mappings.model.finding import Evidence
+from fhir_mappings.model.lift import Datum, Decision, Lift
 from fhir_mappings.problems import Refused
+from fhir_mappings.render.lifted_by import sentence
 from service.cli.carry import Unusable, carry_out, settings_or_fail
 from service.cli.clinic import bytes_of
 from service.cli.output import AsJson, Exit, Output, Plain
@@ -63,6 +65,7 @@ def explain(
         )
 
     said = carry_out(output, work)
+    lifted = {one.rule: one.lifts for one in said.screening.findings}
     for one in sorted(said.verdicts, key=_first):
         found = one.finding
         output.result(
@@ -70,6 +73,7 @@ def explain(
             action=found.action.value if found else "",
             evidence=tuple(_why(one, show_phi=show_phi)),
             says=found.scheduler if found else "",
+            lifted_by=tuple(_lifts(lifted.get(one.rule, ()), show_phi=show_phi)),
         )  # fmt: skip
     output.result("outcome", outcome=said.screening.outcome.value, planned=said.screening.planned)
 
@@ -97,6 +101,13 @@ def _why(verdict: Verdict, *, show_phi: bool) -> Iterator[str]:
                 yield f"{kept_out(near.member)} ({places})"
             if not verdict.near:
                 yield NOTHING
+
+
+def _lifts(lifts: Iterable[Lift], *, show_phi: bool) -> Iterator[str]:
+    """Say what would lift a finding; days and drugs are the patient's."""
+    for one in lifts:
+        if show_phi or isinstance(one, Datum | Decision):
+            yield sentence(one)
 
 
 def _place(evidence: Evidence, *, show_phi: bool) -> str:

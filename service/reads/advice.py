@@ -14,8 +14,8 @@ from uuid import UUID
 import msgspec
 
 from fhir_mappings.decide.access import allow
+from fhir_mappings.decide.clearing import screen_with_lifts
 from fhir_mappings.decide.scope import is_ours, observed
-from fhir_mappings.decide.screening import screen
 from fhir_mappings.model.caller import Caller, Verb
 from fhir_mappings.model.chart import chart
 from fhir_mappings.model.finding import Screening
@@ -161,7 +161,7 @@ class _Work:
             every[ours.identity] = ours
         read = charts.assemble(every.values(), order=one.order, patient_rid=rid)
         pack = self._deps.pack
-        return screen(
+        return screen_with_lifts(
             facts.read(read, pack), pack, day=self._day, planned=one.planned, variant=None
         )
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from fhir_mappings.decide.clearing import screen_with_lifts
 from fhir_mappings.decide.pack_diff import Difference, difference
 from fhir_mappings.decide.screening import Verdict, explain, screen
 from fhir_mappings.model.chart import Chart
@@ -62,7 +63,7 @@ def explained(
     """
     known = facts.read(_chart(body, shape), pack)
     return Explained(
-        screening=screen(known, pack, day=day, planned=planned, variant=variant),
+        screening=screen_with_lifts(known, pack, day=day, planned=planned, variant=variant),
         verdicts=explain(known, pack, day=day, planned=planned, variant=variant),
     )
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from fhir_mappings.decide.access import allow
-from fhir_mappings.decide.screening import screen
+from fhir_mappings.decide.clearing import screen_with_lifts
 from fhir_mappings.model.caller import Caller, Verb
 from fhir_mappings.model.finding import Screening
 from fhir_mappings.model.json import Identity
@@ -65,7 +65,7 @@ async def precheck(
         ]
     return Prechecked(
         screenings=tuple(
-            screen(
+            screen_with_lifts(
                 facts.read(one, deps.pack),
                 deps.pack,
                 day=day,

@@ -345,6 +345,14 @@ async def test_every_card_has_the_form_of_the_specification(shared: Door) -> Non
         assert all(reason["display"] for reason in one.get("overrideReasons", []))
 
 
+async def test_a_card_says_what_would_clear_its_finding(shared: Door) -> None:
+    answer = await asked(shared, order_sign(plain("anticoagulated")))
+
+    (card,) = [one for one in cards_of(answer) if one["indicator"] == "warning"]
+    assert "- To clear it: " in card["detail"]
+    assert "if last taken on" in card["detail"]
+
+
 @pytest.mark.parametrize("as_bundle", [True, False])
 async def test_an_appointment_is_screened_for_its_own_day(shared: Door, *, as_bundle: bool) -> None:
     resources = as_the_ehr_has_it(plain("anticoagulated"))

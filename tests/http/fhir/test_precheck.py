@@ -311,6 +311,25 @@ async def test_findings_name_resources_as_the_sender_does(shared: Door) -> None:
     )
 
 
+async def test_what_would_lift_a_finding_names_resources_as_the_sender_does(shared: Door) -> None:
+    bundle = a_payload("anticoagulated")
+    unreadable = resource_of(bundle, "MedicationStatement")
+    unreadable["medicationCodeableConcept"] = {"text": "\u2753\u2753"}
+    (sent_as,) = [one["fullUrl"] for one in bundle["entry"] if one["resource"] is unreadable]
+
+    answer = await prechecked(shared, bundle)
+
+    told = [
+        {part["url"]: part for part in one["extension"]}
+        for finding in answer.json()["parameter"]
+        if finding["name"] == "finding"
+        for one in finding["resource"].get("extension", [])
+    ]
+    (datum,) = [one for one in told if one["kind"]["valueCode"] == "datum"]
+    assert datum["resource"]["valueReference"] == {"reference": sent_as}
+    assert datum["path"]["valueString"] == "MedicationStatement.medication"
+
+
 async def test_staff_name_the_placer_whose_patient_it_is(door: Door) -> None:
     body = a_payload("clean")
     async with door.client("clinician") as client:
