@@ -21,7 +21,7 @@ GUIDES = ROOT / "docs" / "guides"
 REFERENCE = sorted((ROOT / "docs" / "reference").glob("*.md"))
 PAGES = [README, *sorted(GUIDES.glob("*.md"))]
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("whole")]
+pytestmark = pytest.mark.timeout(240)
 needs_curl = pytest.mark.skipif(
     shutil.which("curl") is None, reason="the pages' commands use curl: apt-get install curl"
 )
