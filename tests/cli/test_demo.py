@@ -10,8 +10,9 @@ import pytest
 
 from service.cli.processes import Process
 from service.store.embedded import Running
+from tests.kit import emitted
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("whole")]
+pytestmark = pytest.mark.timeout(240)
 
 
 def a_demo(postgres: Running, folder: Path, *arguments: str) -> Process:
@@ -35,6 +36,8 @@ def told(postgres: Running, tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("demo")
     with a_demo(postgres, folder) as demo:
         code = demo.wait(seconds=90)
+    for one in sorted(folder.glob("exchanges/*.json")):
+        emitted.keep(f"the demo, {one.name}", json.loads(one.read_text())["received"])
     return Told(code=code, printed=demo.log.read_text(encoding="utf-8"), folder=folder)
 
 

@@ -73,12 +73,12 @@ def test_what_a_whole_run_of_the_stories_emits_is_valid(judge: Judge, told: Told
     without_error_or_news(judgement)
 
 
-def test_what_the_tests_of_doors_and_flows_emit_is_valid(
+def test_what_our_service_emits_in_tests_and_in_the_demo_is_valid(
     judge: Judge, pytestconfig: pytest.Config
 ) -> None:
     folder: str | None = pytestconfig.getoption("--emitted")
     if folder is None:
-        pytest.skip("SKIPPED emitted: give --emitted what tests/http kept, as `make interop` does")
+        pytest.skip("SKIPPED emitted: give --emitted what tests kept, as `make interop` does")
 
     judgement = judge.judge(Emitted(Path(folder)))
 

@@ -1,8 +1,8 @@
 """What our service put on the wire while tests ran, for HAPI's validator to judge afterwards.
 
 Only when pytest is given `--emitted FOLDER`. One body of each shape: two that differ in ids,
-figures and times alone are one. `make interop` fills a folder from the tests of the doors and of
-the flows, and judges it.
+figures and times alone are one. What our doors answered in any test, what was sent to a placer, and
+what the demo was told; `make interop` judges it.
 """
 
 import hashlib
