@@ -1,5 +1,6 @@
 """What timers look for across clinics, by one function of the database."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -7,7 +8,12 @@ from service.store.pool import Conn
 from service.store.statements import sql
 
 
-async def due(conn: Conn, at: datetime, *, most: int) -> list[tuple[UUID, UUID, str, str]]:
-    """Return tenant, referral, zone and what is due, of each kind at most `most`."""
-    rows = await conn.fetch(sql("due_work"), at, most)
+async def due(
+    conn: Conn, at: datetime, *, most: int, past: Collection[UUID] = ()
+) -> list[tuple[UUID, UUID, str, str]]:
+    """Return tenant, referral, zone and what is due, the longest due first of each kind.
+
+    Of each kind at most `most`; referrals in `past` are left out.
+    """
+    rows = await conn.fetch(sql("due_work"), at, most, list(past))
     return [(row["tenant"], row["referral"], row["zone"], row["what"]) for row in rows]

@@ -1,6 +1,8 @@
 """What time alone makes due: holds that ran out, deferrals and questions that ended."""
 
 import asyncio
+from collections.abc import Collection
+from uuid import UUID
 
 from fhir_mappings.model.caller import service_caller
 from fhir_mappings.problems import Refused
@@ -16,7 +18,7 @@ _HOLD_EXPIRED = "hold-expired"
 async def run_timers(deps: Deps, stop: asyncio.Event) -> None:
     """Look for what is due until `stop`."""
     while not stop.is_set():
-        await ring(deps)
+        await ring(deps, stop)
         try:
             async with asyncio.timeout(deps.settings.poll_idle_seconds):
                 await stop.wait()
@@ -24,21 +26,37 @@ async def run_timers(deps: Deps, stop: asyncio.Event) -> None:
             continue
 
 
-async def ring(deps: Deps) -> None:
-    """Do everything that is due now, one referral after the other; a fault leaves the rest be."""
-    for due in await _found(deps):
-        said = log.logger().bind(referral_id=str(due.referral), tenant=str(due.tenant))
-        try:
-            await _do(deps, due)
-        except Refused as refused:
-            said.warning("timer.refused", problem=str(refused))
-        except Exception:  # noqa: BLE001 - the timer loop: one referral must not stop the others
-            said.exception("timer.raised")
+async def ring(deps: Deps, stop: asyncio.Event) -> None:
+    """Do everything that is due now, one referral after the other, each once.
+
+    What is due still after it was tried waits for the next time, and hides nothing behind it.
+    """
+    tried: set[DueWork] = set()
+    stuck: set[UUID] = set()
+    while found := await _found(deps, stuck):
+        stuck |= {due.referral for due in found if due in tried}
+        for due in found:
+            if stop.is_set():
+                return
+            if due not in tried:
+                tried.add(due)
+                await _try(deps, due)
 
 
-async def _found(deps: Deps) -> list[DueWork]:
+async def _try(deps: Deps, due: DueWork) -> None:
+    """Do one thing; a fault leaves the rest be."""
+    said = log.logger().bind(referral_id=str(due.referral), tenant=str(due.tenant))
     try:
-        return await find_due_work(deps)
+        await _do(deps, due)
+    except Refused as refused:
+        said.warning("timer.refused", problem=str(refused))
+    except Exception:  # noqa: BLE001 - the timer loop: one referral must not stop the others
+        said.exception("timer.raised")
+
+
+async def _found(deps: Deps, past: Collection[UUID]) -> list[DueWork]:
+    try:
+        return await find_due_work(deps, past=past)
     except Refused as away:
         log.logger().warning("timer.look-refused", problem=str(away))
     except Exception:  # noqa: BLE001 - the timer loop: it looks again in a moment

@@ -143,6 +143,9 @@ async def _loaded(door: Door, port: int, bodies: Sequence[bytes], per_second: fl
 def _posting(lanes: Sequence[Client], body: bytes) -> Work:
     async def run(lane: int) -> None:
         status, answer = await lanes[lane].post("/fhir", body)
+        while status == 503:  # busy: sent again in a moment, and its time goes on
+            await asyncio.sleep(0.2)
+            status, answer = await lanes[lane].post("/fhir", body)
         if status != 200 or b"transaction-response" not in answer:
             raise SystemExit(f"A referral was answered {status}: {answer[:500]!r}")
 

@@ -207,7 +207,7 @@ async def test_holds_that_ran_out_end_their_proposals_and_the_policy_proposes_ag
     await clinic.propose(referral)
     clinic.world.clock.forward(hours=48)
     due = await clinic.worker.pool.fetch(
-        "SELECT DISTINCT referral FROM due_work($1, 100) WHERE what = 'hold-expired'",
+        "SELECT DISTINCT referral FROM due_work($1, 100, '{}') WHERE what = 'hold-expired'",
         clinic.world.clock.at,
     )
 

@@ -713,8 +713,8 @@ CREATE FUNCTION claim_jobs(p_lease uuid, p_at timestamptz, p_seconds integer,
                   o.made_at, o.give_up_at, t.zone
     $$;
 
--- What timers look for across tenants: ids only.
-CREATE FUNCTION due_work(p_at timestamptz, p_most integer)
+-- What timers look for across tenants: ids only, past the referrals that they tried in vain.
+CREATE FUNCTION due_work(p_at timestamptz, p_most integer, p_past uuid[])
     RETURNS TABLE (tenant uuid, placer_id uuid, referral uuid, zone text, what text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
     AS $$
@@ -723,12 +723,12 @@ CREATE FUNCTION due_work(p_at timestamptz, p_most integer)
            FROM public.proposal o
            JOIN public.hold h ON h.tenant = o.tenant AND h.id = o.hold_id
            JOIN public.tenant t ON t.tenant = h.tenant
-          WHERE o.state = 'open' AND h.expires_at <= p_at
+          WHERE o.state = 'open' AND h.expires_at <= p_at AND h.referral <> ALL (p_past)
           ORDER BY h.expires_at LIMIT p_most)
         UNION ALL
         (SELECT r.tenant, r.placer_id, r.id, t.zone, 'referral-due'
            FROM public.referral r JOIN public.tenant t ON t.tenant = r.tenant
-          WHERE r.due_at <= p_at
+          WHERE r.due_at <= p_at AND r.id <> ALL (p_past)
           ORDER BY r.due_at LIMIT p_most)
     $$;
 
@@ -1177,7 +1177,7 @@ REVOKE ALL ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
     hold_window(uuid, uuid, uuid, uuid, text, timestamptz, timestamptz, boolean),
     audit_hash(bytea, uuid, uuid, text, text, text, timestamptz),
     claim_jobs(uuid, timestamptz, integer, integer, integer, uuid[]),
-    due_work(timestamptz, integer) FROM PUBLIC;
+    due_work(timestamptz, integer, uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
     caller_of(bytea, timestamptz), cds_client_of(text), rids_with(uuid, text, text[]), claim_or_wait(bigint[]),
     slot_rows(uuid[], timestamptz, timestamptz, timestamptz, uuid, timestamptz, integer),
@@ -1185,4 +1185,4 @@ GRANT EXECUTE ON FUNCTION current_tenant(), current_placer(), sees_placer(uuid),
     hold_window(uuid, uuid, uuid, uuid, text, timestamptz, timestamptz, boolean),
     audit_hash(bytea, uuid, uuid, text, text, text, timestamptz) TO tpi_app, tpi_worker;
 GRANT EXECUTE ON FUNCTION claim_jobs(uuid, timestamptz, integer, integer, integer, uuid[]),
-    due_work(timestamptz, integer) TO tpi_worker;
+    due_work(timestamptz, integer, uuid[]) TO tpi_worker;

@@ -1,2 +1,2 @@
 SELECT tenant, referral, zone, what
-  FROM due_work($1, $2)
+  FROM due_work($1, $2, $3)
