@@ -19,7 +19,7 @@ from typing import Final
 from service.settings import Settings
 from service.store.embedded import home_of
 from tests.chaos import report, settle
-from tests.chaos.checker import judge
+from tests.chaos.checker import Judged, judge
 from tests.chaos.ledger import Ledger
 from tests.chaos.postgres import Postgres
 from tests.chaos.referrals import Lane
@@ -64,15 +64,21 @@ async def _run(postgres: Postgres, home: Path, strikes: int, seed: str, log: Log
             struck = await _strike(stage, postgres, ledger, strikes, seed, log)
             log.say(f"The last strike fell after {time.monotonic() - begun:.0f} s; it settles.")
             await settle.settle(stage, log)
-            clinic = await read_clinic(stage.database)
-            there = await asyncio.to_thread(read_there, stage.sandbox.base, stage.sandbox.token)
-            judged, fell = judge(ledger, clinic, there), stage.crew.fell
-    for line in report.summary(struck, ledger, judged, fell):
+            judged = await _judged(stage, ledger)
+            await settle.say_again(stage, log)
+            after, fell = await _judged(stage, ledger), stage.crew.fell
+    for line in report.summary(struck, ledger, judged, after, fell):
         log.say(line)
     least = min(LEAST, strikes // len(Kind))
-    bad = report.failed(struck, ledger, judged, fell, least=least)
+    bad = report.failed(struck, ledger, [judged, after], fell, least=least)
     log.say(f"{'FAILED' if bad else 'Held'}, {time.monotonic() - begun:.0f} s, seed {seed}.")
     return int(bad)
+
+
+async def _judged(stage: Stage, ledger: Ledger) -> Judged:
+    clinic = await read_clinic(stage.database)
+    there = await asyncio.to_thread(read_there, stage.sandbox.base, stage.sandbox.token)
+    return judge(ledger, clinic, there)
 
 
 async def _strike(

@@ -40,8 +40,10 @@ class Log:
         self.keep(f"{one.kind} ({one.whom or 'nobody'}): {inside}")
 
 
-def summary(struck: Iterable[Struck], ledger: Ledger, judged: Judged, fell: list[str]) -> list[str]:
-    """Return what a run came to, as lines."""
+def summary(
+    struck: Iterable[Struck], ledger: Ledger, judged: Judged, after: Judged, fell: list[str]
+) -> list[str]:
+    """Return what a run came to, as lines; `after` is how it stands after a person's word."""
     every = list(struck)
     lines = [f"{len(every)} strikes:"]
     counted = Counter(one.kind for one in every)
@@ -56,21 +58,37 @@ def summary(struck: Iterable[Struck], ledger: Ledger, judged: Judged, fell: list
         f" {judged.visits} visits recorded, {judged.proven} proven at the placer;"
         f" {ledger.repeated} requests were repeated."
     )
-    asked = ", ".join(f"{count} {why}" for why, count in judged.asked.most_common())
-    lines.append(f"A person is asked: {asked or 'never'}.")
-    lines.append(", ".join(f"{judged.count(one)} {one}" for one in Verdict) + ".")
-    lines += [f"  {one.verdict}: {one.what}" for one in judged.faults[:_SHOWN]]
+    lines.append(f"A person is asked: {_asked(judged)}. {_faults(judged)}.")
+    lines.append(
+        f"The person says again to each: {after.proven} proven, still asked: {_asked(after)}."
+        f" {_faults(after)}."
+    )
+    faults = sorted({*judged.faults, *after.faults})
+    lines += [f"  {one.verdict}: {one.what}" for one in faults[:_SHOWN]]
     lines += [f"  answered 500: {one}" for one in sorted(set(ledger.broken))]
     lines += [f"  ended by itself: {one}" for one in fell]
     return lines
 
 
+def _asked(judged: Judged) -> str:
+    return ", ".join(f"{count} {why}" for why, count in judged.asked.most_common()) or "never"
+
+
+def _faults(judged: Judged) -> str:
+    return ", ".join(f"{judged.count(one)} {one}" for one in Verdict)
+
+
 def failed(
-    struck: Iterable[Struck], ledger: Ledger, judged: Judged, fell: list[str], *, least: int
+    struck: Iterable[Struck],
+    ledger: Ledger,
+    judged: Iterable[Judged],
+    fell: list[str],
+    *,
+    least: int,
 ) -> bool:
     """Say whether anything is not as promised, or a kind fell fewer times than `least`."""
     counted = Counter(one.kind for one in struck)
     short = [kind for kind in Kind if counted[kind] < least]
     if short:
         print(f"Too few of: {', '.join(short)}.", file=sys.stderr)  # noqa: T201 - a command prints
-    return bool(short or judged.faults or ledger.broken or fell)
+    return bool(short or any(one.faults for one in judged) or ledger.broken or fell)

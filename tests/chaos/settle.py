@@ -4,6 +4,9 @@ import asyncio
 import time
 from typing import Final
 
+from fhir_mappings.model.json import Tree
+from service.clients.server import Server
+from service.loop.cast import expect
 from service.store.pool import connect
 from tests.chaos.crew import NAMES, WORKERS
 from tests.chaos.report import Log
@@ -16,6 +19,14 @@ _OPEN: Final = "SELECT count(*) FROM outbox WHERE state <> 'needs-person'"
 _ALL_READ_IN_VAIN: Final = """
 SELECT count(*) = 0 FROM outbox WHERE state <> 'needs-person' AND code <> 'not-there-yet'
 """
+_WAITING: Final = """
+SELECT r.task_rid FROM outbox o JOIN referral r ON r.tenant = o.tenant AND r.id = o.referral
+ WHERE o.state = 'needs-person'
+"""
+_AGAIN: Final[Tree] = {
+    "resourceType": "Parameters",
+    "parameter": [{"name": "action", "valueCode": "again"}],
+}
 _TEN_MINUTES_LATER: Final = """
 UPDATE writeback SET claimed_at = claimed_at - interval '10 minutes'
  WHERE state = 'uncertain' AND claimed_at > now() - interval '10 minutes'
@@ -23,13 +34,39 @@ UPDATE writeback SET claimed_at = claimed_at - interval '10 minutes'
 
 
 async def settle(stage: Stage, log: Log) -> None:
+    """Let everything work again, and wait until all that can has come to its end.
+
+    The workers are started anew, as an operator does: no placer is left alone any more.
+    """
+    await stage.crew.up(*NAMES)
+    await stage.crew.restart(*WORKERS)
+    await _quiet(stage, log)
+
+
+async def say_again(stage: Stage, log: Log) -> None:
+    """Let a person say "again" to every delivery that waits for one, and wait once more."""
+    conn = await connect(stage.database)
+    try:
+        waiting = [str(row["task_rid"]) for row in await conn.fetch(_WAITING)]
+    finally:
+        await conn.close()
+    await asyncio.to_thread(_say_again, stage, waiting)
+    await _quiet(stage, log)
+
+
+def _say_again(stage: Stage, tasks: list[str]) -> None:
+    fhir, token = f"{stage.base}/fhir", stage.tokens.clinician
+    with Server(fhir, token, who="the clinician", log=[]) as clinician:
+        for task in tasks:
+            expect("again", clinician.post(f"Task/{task}/$tpi-settle", _AGAIN), 200)
+
+
+async def _quiet(stage: Stage, log: Log) -> None:
     """Wait until no job is left that can still come to its end by itself.
 
     Where all that is left are records that the placer says it has and never shows, ten minutes are
     let go by in their rows: then they are a person's.
     """
-    await stage.crew.up(*NAMES)
-    await stage.crew.restart(*WORKERS)  # an operator's word: no placer is left alone any more
     until = time.monotonic() + SECONDS
     conn = await connect(stage.database)
     try:
