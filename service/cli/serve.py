@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from fhir_mappings.decide.pack_check import check_pack
+from fhir_mappings.model.pack import Pack
 from service import log
 from service.cli.carry import Unusable, carry_out, settings_or_fail
 from service.cli.output import Output
@@ -106,6 +108,7 @@ async def _doors(
     wake: Wake,
 ) -> None:
     async with open_deps(settings, "web", url=urls.web, wake=wake.hint) as deps:
+        _tell_pack(deps.pack)
         answering = answer_requests(make_app(deps), door, settings, stop)
         await together([answering, *_ops(deps, ops, stop)], stop)
 
@@ -114,7 +117,18 @@ async def _hands(
     settings: Settings, urls: Urls, ops: socket.socket | None, stop: asyncio.Event, wake: Wake
 ) -> None:
     async with open_deps(settings, "worker", url=urls.worker, wake=wake.hint) as deps:
+        _tell_pack(deps.pack)
         await together([supervise(deps, stop, wake), *_ops(deps, ops, stop)], stop)
+
+
+def _tell_pack(pack: Pack) -> None:
+    """Log which pack judges, and how many of its numbers no source backs (DECISIONS 9)."""
+    unsourced = len(check_pack(pack).unsourced)
+    told = f"{pack.name} {pack.version}"
+    if pack.reviewed_by:
+        log.logger().info("pack.reviewed", pack=told, count=unsourced)
+    else:
+        log.logger().warning("pack.not-reviewed", pack=told, count=unsourced)
 
 
 def _ops(

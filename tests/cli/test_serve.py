@@ -54,8 +54,10 @@ def test_a_worker_tells_its_health_on_a_port_of_its_own(database: Database, tmp_
 
     with a_process(database, tmp_path, "worker", port=free_port(), ops=ops) as process:
         process.wait_until(ready)
+        said = process.log.read_text(encoding="utf-8")
 
     assert process.ended == 0
+    assert '"event":"pack.not-reviewed"' in said.replace('": "', '":"')
 
 
 def test_a_taken_port_is_said_with_the_settings_that_change_it(
