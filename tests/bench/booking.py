@@ -119,7 +119,10 @@ async def _by_flows(database: Database) -> Booked:
     async with a_booking_clinic(
         database, bundle=_with_many_windows(), connections=CLIENTS
     ) as clinic:
-        wanted = await _wanted(clinic, database)
+        # no copies: what was found of each is known by ids that follow from its own
+        referrals = await clinic.many_referrals(WINDOWS * RIVALS)
+        await at_rest(database)
+        wanted = await _wanted(clinic, referrals)
         appointments: list[str] = []
 
         def proposing(referral: UUID, window: Window) -> Work:
@@ -148,12 +151,12 @@ async def _by_statements(database: Database) -> Booked:
         a_booking_clinic(database, bundle=_with_many_windows()) as clinic,
         make_pool(database.urls.web, role="web", least=CLIENTS, most=CLIENTS) as pool,
     ):
-        wanted = await _wanted(clinic, database)
+        wanted = await _wanted(clinic, await _copied(clinic, database))
         return await Alone(pool=pool, clinic=clinic, holds=[]).run(wanted)
 
 
-async def _wanted(clinic: Booking, database: Database) -> list[tuple[UUID, Window]]:
-    """Copy a cleared referral, and say which copy wants which window: rivals come together."""
+async def _copied(clinic: Booking, database: Database) -> list[UUID]:
+    """Copy a cleared referral."""
     marked = replace(clinic, deps=replace(clinic.deps, new_id=fill.marked_ids()))
     async with database.as_owner() as conn:
         referral = await marked.a_referral(fill.MARK)
@@ -162,8 +165,13 @@ async def _wanted(clinic: Booking, database: Database) -> list[tuple[UUID, Windo
         await fill.copy(conn, [copies], placers=[clinic.placer])
         rows = await conn.fetch("SELECT id FROM referral WHERE id <> $1 ORDER BY id", referral)
     await at_rest(database)
+    return [row["id"] for row in rows]
+
+
+async def _wanted(clinic: Booking, referrals: Sequence[UUID]) -> list[tuple[UUID, Window]]:
+    """Say which referral wants which window: rivals come together."""
     windows = (await clinic.windows())[:WINDOWS]
-    return [(row["id"], windows[place // RIVALS]) for place, row in enumerate(rows)]
+    return [(one, windows[place // RIVALS]) for place, one in enumerate(referrals)]
 
 
 def _with_many_windows() -> Tree:

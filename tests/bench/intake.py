@@ -44,6 +44,7 @@ class Taken:
     http: Measured
     loaded: Measured
     alone: Measured
+    work_ms: float
     ready_mib: float
     used_mib: float
 
@@ -81,6 +82,11 @@ def measure(on: Machine, repetitions: int) -> list[Figure]:
             values=tuple(one.loaded.p99 for one in found),
         ),
         Figure(
+            what="processor time of the web process for one referral",
+            unit="ms",
+            values=tuple(one.work_ms for one in found),
+        ),
+        Figure(
             what="PostgreSQL alone",
             unit="a second",
             values=tuple(one.alone.per_second for one in found),
@@ -104,7 +110,9 @@ async def _repetition(on: Machine, served: Database, bare: Database, series: str
         await at_rest(served)
         with serving(on, served) as web:
             ready = web.resident()
+            before = web.worked()
             http = await _over_http(door, web.port, bodies)
+            work_ms = (web.worked() - before) / COUNT
             arrivals = _referrals(ARRIVALS, f"{series}L")
             loaded = await _loaded(door, web.port, arrivals, LOAD * http.per_second)
             used = web.resident()
@@ -115,7 +123,9 @@ async def _repetition(on: Machine, served: Database, bare: Database, series: str
         pool = make_pool(bare.urls.web, role="web", least=CONCURRENCY, most=CONCURRENCY)
         async with pool:
             alone = await _postgres_alone(pool, _placer(door), writes)
-    return Taken(http=http, loaded=loaded, alone=alone, ready_mib=ready, used_mib=used)
+    return Taken(
+        http=http, loaded=loaded, alone=alone, work_ms=work_ms, ready_mib=ready, used_mib=used
+    )
 
 
 def _referrals(count: int, series: str) -> list[bytes]:

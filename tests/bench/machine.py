@@ -1,5 +1,6 @@
 """What is measured on: a durable PostgreSQL of its own, and our processes beside it."""
 
+import os
 import tempfile
 import time
 from collections.abc import Generator
@@ -44,6 +45,10 @@ class Served:
         """Return how much memory it holds now (MiB)."""
         return resident(self.process.pid)
 
+    def worked(self) -> float:
+        """Return how much processor time it has had until now (milliseconds)."""
+        return processor_time(self.process.pid)
+
 
 @contextmanager
 def machine() -> Generator[Machine]:
@@ -84,6 +89,12 @@ def resident(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     told = next(line for line in lines if line.startswith("VmRSS"))
     return int(told.split()[1]) / 1024
+
+
+def processor_time(pid: int) -> float:
+    """Return the processor time of a process, its own and the kernel's for it (milliseconds)."""
+    told = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(told[11]) + int(told[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 async def at_rest(database: Database) -> None:

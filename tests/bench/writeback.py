@@ -45,6 +45,7 @@ class Delivered:
     alive: float
     beside_silent: float
     beside_closed: float
+    work_ms: float
     worker_mib: tuple[float, float]
 
 
@@ -109,6 +110,11 @@ def measure(on: Machine, repetitions: int) -> list[Figure]:
             values=tuple(one.to_all for one in found),
         ),
         Figure(
+            what="processor time of the worker for one write-back",
+            unit="ms",
+            values=tuple(one.work_ms for one in found),
+        ),
+        Figure(
             what="p99 of the others' deliveries: one placer silent, beside all alive",
             values=tuple(one.beside_silent / one.alive for one in found),
             goal=at_most(1.5),
@@ -143,7 +149,9 @@ async def _delivered(on: Machine, database: Database, port: int, mute: int) -> D
             ready = worker.resident()
             to_one = await waiting.carried(waiting.to_one)
             jobs = iter(waiting.jobs)
+            before = worker.worked()
             to_all = await waiting.carried([*islice(jobs, TO_ALL)])
+            work_ms = (worker.worked() - before) / TO_ALL
             rate = to_all.per_second / 2
             some = int(rate * SECONDS)
             last = waiting.placers[-2:]
@@ -159,6 +167,7 @@ async def _delivered(on: Machine, database: Database, port: int, mute: int) -> D
                 alive=alive.p99,
                 beside_silent=beside_silent.p99,
                 beside_closed=beside_closed.p99,
+                work_ms=work_ms,
                 worker_mib=(ready, worker.resident()),
             )
 

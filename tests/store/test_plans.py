@@ -1,7 +1,4 @@
-"""A page among 100,000 rows costs what a page costs: counted in rows of tables that are read.
-
-Times wobble and each version writes plans in its own way; the rows that a statement reads do not.
-"""
+"""A page among 100,000 rows costs what a page costs: counted in rows of tables that are read."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -14,6 +11,7 @@ from service.store.pool import Conn, Pool
 from service.store.transaction import EVERY_PLACER, transaction
 from tests.kit.clinic import NOW
 from tests.kit.database import Database
+from tests.kit.rows_read import RowsRead
 
 ROWS = 100_000
 PLACERS = 10
@@ -55,13 +53,6 @@ SELECT '{tenant}', lpad(n::text, 32, '0')::uuid, lpad((n % {placers} + 2)::text,
   FROM generate_series(1, {rows}) n;
 """
 
-# counted since the session last told the server, so what a statement adds is a difference
-ROWS_READ = """
-SELECT sum(pg_stat_get_xact_tuples_returned(oid) + pg_stat_get_xact_tuples_fetched(oid))::int
-  FROM pg_class
- WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-"""
-
 
 async def fill(database: Database, rows: str) -> None:
     async with database.as_owner() as conn:
@@ -89,10 +80,9 @@ async def found_and_read(pool: Pool, question: str, placer: UUID | None) -> tupl
         pairs, Page(), lenient=False
     )
     async with looking(pool, placer) as conn:
-        before: int = await conn.fetchval(ROWS_READ)
+        read = await RowsRead.begin(conn)
         rows = await search.search(conn, asked.query, spaces=spaces or None, limit=PAGE + 1)
-        after: int = await conn.fetchval(ROWS_READ)
-    return len(rows), after - before
+        return len(rows), await read.told()
 
 
 async def test_a_page_of_a_hundred_thousand_reads_few_rows(
@@ -134,9 +124,9 @@ async def test_what_is_due_among_a_hundred_thousand_is_found_by_its_time(
     await fill(database, DUE)
 
     async with transaction(worker_pool, tenant=TENANT, placer=EVERY_PLACER) as conn:
-        before: int = await conn.fetchval(ROWS_READ)
+        read = await RowsRead.begin(conn)
         due = await timers.due(conn, NOW, most=100)
-        after: int = await conn.fetchval(ROWS_READ)
+        rows = await read.told()
 
     assert len(due) == 100
-    assert after - before < MOST
+    assert rows < MOST
