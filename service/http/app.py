@@ -19,7 +19,7 @@ from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
 from service.http.cds import ROUTES as CDS_ROUTES
 from service.http.entry import Entry
-from service.http.exchange import FHIR_JSON, Act, Answer, Ask, Open, Route
+from service.http.exchange import FHIR_JSON, Act, Answer, Ask, Method, Open, Route
 from service.http.fhir import ROUTES as FHIR_ROUTES
 from service.http.fhir.capability import metadata
 from service.http.fhir.operations import ROUTES as OPERATIONS
@@ -60,7 +60,7 @@ def make_app(
     gate = _Gate(deps)
     app = Litestar(
         route_handlers=[
-            *(_guarded(one, gate) for one in routes),
+            *(_guarded(path, ways, gate) for path, ways in _by_path(routes).items()),
             *(_open(one) for one in open_routes),
         ],
         dependencies={"deps": Provide(lambda: deps, sync_to_thread=False, use_cache=True)},
@@ -161,12 +161,23 @@ class _Gate:
             task.exception()  # looked at, so that a late one is not told to nobody's log
 
 
-def _guarded(one: Route, gate: _Gate) -> HTTPRouteHandler:
-    @handled(_litestar(one.path), http_method=one.method, status_code=200)
+def _by_path(routes: Sequence[Route]) -> dict[str, dict[str, Route]]:
+    """Gather the methods of an address: for each handler more on it Litestar builds all anew."""
+    found: dict[str, dict[str, Route]] = {}
+    for one in routes:
+        found.setdefault(_litestar(one.path), {})[one.method] = one
+    return found
+
+
+def _guarded(path: str, ways: Mapping[str, Route], gate: _Gate) -> HTTPRouteHandler:
+    methods: list[Method] = [one.method for one in ways.values()]
+
+    @handled(path, http_method=methods, status_code=200)
     async def handle(request: Asked, deps: Injected) -> Response[bytes]:
+        way = ways[request.method]
         parts = {name: str(value) for name, value in request.path_params.items()}
-        ask = await gate.ask(request, parts, signed=one.signed)
-        return _response(await gate.run(once(one.act), deps, ask))
+        ask = await gate.ask(request, parts, signed=way.signed)
+        return _response(await gate.run(once(way.act), deps, ask))
 
     return handle
 
