@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from uuid import UUID
 
 from fhir_mappings.model.caller import NIL_SPACE
 from fhir_mappings.parse.query import Page, Reader
+from service.deps import new_id
 from service.store import search, timers
 from service.store.pool import Conn, Pool
+from service.store.statements import sql
 from service.store.transaction import EVERY_PLACER, transaction
 from tests.kit.clinic import NOW
 from tests.kit.database import Database
@@ -16,6 +19,10 @@ from tests.kit.rows_read import RowsRead
 ROWS = 100_000
 PLACERS = 10
 TENANT = UUID(int=1)
+PLACER = UUID("00000000000000000000000000000002")
+WINDOWS = 3_000
+WINDOW = UUID("00000000000000000000000000001500")
+NAMED = True
 PAGE = 20
 MOST = 2_000
 """How many rows a page may read: far from the 10,000 rows of one placer, and the 100,000 of all."""
@@ -53,12 +60,40 @@ SELECT '{tenant}', lpad(n::text, 32, '0')::uuid, lpad((n % {placers} + 2)::text,
   FROM generate_series(1, {rows}) n;
 """
 
+HELD = """
+INSERT INTO referral (tenant, id, placer_id, order_system, order_value, order_rid, patient_rid,
+                      task_rid, stage, stage_since, outcome, received_at, content)
+VALUES ('{tenant}', '{window}', '{placer}', '', '1', '1', '1', '1', 'cleared', now(),
+        'clear', now(), '');
+INSERT INTO schedule (tenant, rid, practitioner, location, zone, visit_minutes, buffer_minutes)
+VALUES ('{tenant}', 's', 'p', 'l', 'UTC', 30, 0);
+INSERT INTO open_window (tenant, id, schedule_rid, practitioner, location, starts, ends, busy_until,
+                         updated_at)
+SELECT '{tenant}', lpad(n::text, 32, '0')::uuid, 's', 'p', 'l', t, t + interval '30 min',
+       t + interval '30 min', now()
+  FROM generate_series(1, {windows}) n
+ CROSS JOIN LATERAL (SELECT '{now}'::timestamptz + n * interval '1 h' AS t) c;
+INSERT INTO hold (tenant, id, placer_id, referral, window_id, practitioner, location, patient_rid,
+                  starts, ends, busy_until, state, made_at)
+SELECT tenant, id, '{placer}', '{window}', id, practitioner, location, '1', starts, ends,
+       busy_until, 'booked', now()
+  FROM open_window WHERE id <> '{window}';
+"""
+
 
 async def fill(database: Database, rows: str) -> None:
     async with database.as_owner() as conn:
         for statement in (CLINIC, rows):
             await conn.execute(
-                statement.format(tenant=TENANT, placers=PLACERS, rows=ROWS, now=NOW.isoformat())
+                statement.format(
+                    tenant=TENANT,
+                    placer=PLACER,
+                    placers=PLACERS,
+                    rows=ROWS,
+                    window=WINDOW,
+                    windows=WINDOWS,
+                    now=NOW.isoformat(),
+                )
             )
         await conn.execute("VACUUM (ANALYZE)")
 
@@ -89,7 +124,7 @@ async def test_a_page_of_a_hundred_thousand_reads_few_rows(
     database: Database, web_pool: Pool
 ) -> None:
     await fill(database, TASKS)
-    placer, patient = UUID("00000000000000000000000000000002"), "00000010"
+    patient = "00000010"
     questions = [
         "status=completed",
         "status=completed&_sort=_lastUpdated",
@@ -109,12 +144,12 @@ async def test_a_page_of_a_hundred_thousand_reads_few_rows(
 
     seen = {
         (who, one): await found_and_read(web_pool, one, who)
-        for who in (placer, None)
+        for who in (PLACER, None)
         for one in questions
     }
 
     assert [seen[None, one][0] for one in questions] == expected
-    assert [seen[placer, one][0] for one in questions] == expected
+    assert [seen[PLACER, one][0] for one in questions] == expected
     assert {key: said for key, said in seen.items() if said[1] > MOST} == {}
 
 
@@ -130,3 +165,27 @@ async def test_what_is_due_among_a_hundred_thousand_is_found_by_its_time(
 
     assert len(due) == 100
     assert rows < MOST
+
+
+async def test_a_window_among_many_that_are_held_is_taken_by_its_time(
+    database: Database, web_pool: Pool
+) -> None:
+    await fill(database, HELD)
+
+    async with looking(web_pool, PLACER) as conn:
+        read = await RowsRead.begin(conn)
+        held = await conn.fetchval(
+            sql("hold_window"),
+            WINDOW,
+            new_id(),
+            PLACER,
+            WINDOW,
+            "patient",
+            NOW,
+            NOW + timedelta(days=1),
+            NAMED,
+        )
+        rows = await read.told()
+
+    assert held
+    assert rows < 100
