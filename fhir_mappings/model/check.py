@@ -1,6 +1,6 @@
 """Checks: inputs that match when something is missing, unreadable or undecided."""
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from fhir_mappings.model.finding import Action
 from fhir_mappings.model.member import ListName, Member
@@ -17,10 +17,15 @@ class ListMissing(_Check, frozen=True, kw_only=True, tag="listMissing"):
 
 
 class NotUnderstood(_Check, frozen=True, kw_only=True, tag="notUnderstood"):
-    """An entry in use that is not understood."""
+    """An entry in use that is not understood.
+
+    `known_code_needs` says what a code of a known system outside the sets wants beside it: words
+    that are understood themselves, or words of a language that the sets use.
+    """
 
     words_of: tuple[str, ...]
     none: ListName | None
+    known_code_needs: Literal["understoodWords", "familiarWords"]
 
 
 class Illegible(_Check, frozen=True, kw_only=True, tag="illegible"):

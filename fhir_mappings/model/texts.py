@@ -56,10 +56,14 @@ class TopicalForms(Member, frozen=True, kw_only=True):
 
 
 class Texts(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that reads words. `benign` are words that bear on no rule."""
+    """Everything that reads words.
+
+    `benign` are words that bear on no rule, `familiar` those of the language that the sets use.
+    """
 
     patterns: dict[SetId, PatternList]
     hints: HintWords
     topical: TopicalForms
     regions: dict[str, tuple[str, ...]]
     benign: frozenset[str]
+    familiar: frozenset[str]

@@ -21,6 +21,7 @@ class _Object(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
     topical_forms: TopicalForms
     regions: dict[str, tuple[str, ...]]
     benign_words: dict[str, tuple[str, ...] | str]
+    familiar_words: dict[str, tuple[str, ...] | str]
 
 
 class _HintRest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -48,7 +49,8 @@ def texts_of(tree: Tree) -> Texts:
             hints=_hints(whole.negation_hints),
             topical=whole.topical_forms,
             regions=whole.regions,
-            benign=frozenset(word for one in _lists(whole.benign_words).values() for word in one),
+            benign=_words(whole.benign_words),
+            familiar=_words(whole.familiar_words),
         )
     except msgspec.DecodeError as reason:
         raise Refused(fault(str(reason), TEXTS)) from None
@@ -78,6 +80,10 @@ def _hints(held: dict[str, msgspec.Raw]) -> HintWords:
         sentence_end=fixed.sentence_end,
         clause_end=fixed.clause_end,
     )
+
+
+def _words(held: Mapping[str, tuple[str, ...] | str]) -> frozenset[str]:
+    return frozenset(word for one in _lists(held).values() for word in one)
 
 
 def _lists(held: Mapping[str, tuple[str, ...] | str]) -> dict[str, tuple[str, ...]]:

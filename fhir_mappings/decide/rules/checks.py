@@ -110,7 +110,7 @@ def _not_understood(scene: Scene, wanted: Input, check: NotUnderstood) -> Iterat
             continue
         said = tuple(scene.said(entry, wanted.element))
         left = _left(entry, wanted.element)
-        if not left and not understood(scene, said, check.words_of, check.none):
+        if not left and not understood(scene, said, check):
             yield whole(entry, f"{entry.root}.{first_element(wanted)}", _shown(said))
 
 

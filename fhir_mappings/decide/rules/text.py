@@ -16,6 +16,7 @@ from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.texts import PatternList, Texts
 
 _WORD: Final = re.compile(r"[^\W\d_]{3,}")
+_BRAND: Final = re.compile(r"\[[^\[\]]*\]")
 
 
 class Named(msgspec.Struct, frozen=True, gc=False):
@@ -40,7 +41,7 @@ class Patterns:
         self._hints = Hints(texts.hints)
         self._topical_sets = texts.topical.sets
         self._topical = re.compile(rf"\b(?:{'|'.join(texts.topical.words)})\b", re.IGNORECASE)
-        self._benign = texts.benign
+        self._benign, self._familiar = texts.benign, texts.familiar
         self._regions = {
             name: tuple(re.compile(one, re.IGNORECASE) for one in held)
             for name, held in texts.regions.items()
@@ -87,9 +88,21 @@ class Patterns:
         return name in self._topical_sets and self._topical.search(text) is not None
 
     def benign(self, text: str) -> bool:
-        """Say whether every word of three or more letters bears on no rule."""
-        words = _WORD.findall(text.casefold())
+        """Say whether every word of three or more letters bears on no rule.
+
+        A brand in brackets after its ingredients, as RxNorm writes it, adds nothing to them.
+        """
+        words = _WORD.findall(_BRAND.sub(" ", text.casefold()))
         return bool(words) and all(one in self._benign for one in words)
+
+    def familiar(self, text: str) -> bool:
+        """Say whether most words of a text are in the language that the sets use.
+
+        What a text in another language says is not known.
+        """
+        words = _WORD.findall(text.casefold())
+        known = sum(one in self._familiar or one in self._benign for one in words)
+        return known * 2 > len(words)
 
     def regions(self, texts: Iterable[str]) -> frozenset[str]:
         """Return the regions of the body that the texts name."""

@@ -8,25 +8,24 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from fhir_mappings.decide.rules.scene import Scene
+from fhir_mappings.model.check import NotUnderstood
 from fhir_mappings.model.content import ExplicitNone
 from fhir_mappings.model.fact import Coding, Said
 from fhir_mappings.model.member import ListName
 
 
-def understood(
-    scene: Scene, said: Iterable[Said], words_of: Iterable[str], none: ListName | None
-) -> bool:
-    """Say whether one of the concepts is understood; `none` is the list its words may deny."""
+def understood(scene: Scene, said: Iterable[Said], check: NotUnderstood) -> bool:
+    """Say whether one of the concepts is understood."""
     sets = frozenset(
-        name for rtype in words_of for name in scene.plan.looked.get(rtype, frozenset())
+        name for rtype in check.words_of for name in scene.plan.looked.get(rtype, frozenset())
     )
-    return any(_understood(scene, one, sets, none) for one in said)
+    return any(_understood(scene, one, sets, check) for one in said)
 
 
-def _understood(scene: Scene, said: Said, sets: frozenset[str], none: ListName | None) -> bool:
-    if any(_code_is(scene, one, said) for one in said.codings):
+def _understood(scene: Scene, said: Said, sets: frozenset[str], check: NotUnderstood) -> bool:
+    if any(_code_is(scene, one, said, check) for one in said.codings):
         return True
-    if none is not None and denies(scene, said, none):
+    if check.none is not None and denies(scene, said, check.none):
         return True
     near = scene.names(said) & sets
     return any(
@@ -35,11 +34,13 @@ def _understood(scene: Scene, said: Said, sets: frozenset[str], none: ListName |
     )
 
 
-def _code_is(scene: Scene, coding: Coding, said: Said) -> bool:
+def _code_is(scene: Scene, coding: Coding, said: Said, check: NotUnderstood) -> bool:
     codes, none = scene.plan.codes, scene.content.explicit_none
     if codes.settles(coding) or _key(coding) in _all_none(none):
         return True
-    return codes.known(coding) and bool(coding.display or said.texts)
+    if check.known_code_needs == "understoodWords" or not codes.known(coding):
+        return False
+    return any(scene.plan.patterns.familiar(one) for one in (coding.display, *said.texts))
 
 
 def _key(coding: Coding) -> str:
