@@ -184,9 +184,17 @@ def _expressed(action: Tree) -> Tree:
     """Read the condition's expression: the members of the rule that have no element."""
     spoken = [members(members(one).get("expression")) for one in items(action.get("condition"))]
     place = f"action[{text(action, 'id')}].condition"
-    if len(spoken) != 1 or text(spoken[0], "language") != packs.LANGUAGE:
+    if len(spoken) != 1 or _language(spoken[0]) != packs.LANGUAGE:
         raise Refused(Problem(Code.PACK, place, packs.LANGUAGE))
     return tree_of(text(spoken[0], "expression"), place)
+
+
+def _language(expression: Tree) -> str:
+    told = items(members(expression.get("_language")).get("extension"))
+    return next(
+        (text(one, "valueCode") for one in told if text(one, "url") == packs.EXPRESSION_LANGUAGE),
+        "",
+    )
 
 
 def _of_type(documents: Iterable[Tree], kind: str, member: str) -> Iterator[str]:

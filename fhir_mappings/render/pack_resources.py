@@ -30,6 +30,10 @@ _DATED: Final[Mapping[str, str]] = MappingProxyType(
 """Where the clinical date of a type stands first; the rule object's page says which follow."""
 
 
+_LANGUAGE: Final[Tree] = {"url": packs.EXPRESSION_LANGUAGE, "valueCode": packs.LANGUAGE}
+"""The value set of languages has no code for ours, and HAPI's validator takes no other."""
+
+
 def plan_definition(
     head: PackHead,
     rules: Iterable[Tree],
@@ -95,7 +99,7 @@ def action(rule: Tree, canonicals: Mapping[str, str]) -> Tree:
             {
                 "kind": "applicability",
                 "expression": {
-                    "language": packs.LANGUAGE,
+                    "_language": {"extension": [_LANGUAGE]},
                     "expression": encode(rest).decode(),
                 },
             }

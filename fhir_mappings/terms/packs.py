@@ -9,6 +9,7 @@ from fhir_mappings.terms.systems import BASE
 LANGUAGE: Final = "application/vnd.tpi-intake.rule+json"
 """The language of an action's condition: the rule object, less what stands in elements."""
 
+EXPRESSION_LANGUAGE: Final = f"{BASE}/StructureDefinition/expression-language"
 SIGN_OFF: Final = f"{BASE}/StructureDefinition/sign-off"
 WITHDRAWN: Final = f"{BASE}/StructureDefinition/withdrawn-rule"
 PLAN_TYPE: Final = "http://terminology.hl7.org/CodeSystem/plan-definition-type"
