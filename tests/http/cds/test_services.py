@@ -349,7 +349,7 @@ async def test_a_card_says_what_would_clear_its_finding(shared: Door) -> None:
     answer = await asked(shared, order_sign(plain("anticoagulated")))
 
     (card,) = [one for one in cards_of(answer) if one["indicator"] == "warning"]
-    assert "- To clear it: " in card["detail"]
+    assert "clear it: " in card["detail"]
     assert "if last taken on" in card["detail"]
 
 
