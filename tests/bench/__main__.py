@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -39,6 +40,7 @@ def main() -> None:
     reader.add_argument("--json", type=Path, help="keep the figures of each repetition")
     reader.add_argument("--doc", type=Path, help="write the table into a page, between its marks")
     asked = reader.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server must not outlive us
     found: dict[str, list[Figure]] = {}
     with machine() as on:
         for name in asked.only or MEASURES:

@@ -4,7 +4,7 @@ Every id of a prototype is made with a mark in it, every number of its order and
 copy is the same row with the mark replaced by its own number, so that all it names stays together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from uuid import UUID
@@ -87,6 +87,8 @@ async def copy(conn: Direct, parts: Sequence[Part], *, placers: Sequence[UUID]) 
     The times of one number stand a minute after those of the number before.
     """
     await conn.execute("SET synchronous_commit = off; SET maintenance_work_mem = '512MB'")
+    for table in TABLES:
+        await _keep_prototypes(conn, table, {one for part in parts for one in part.shares})
     indexes = await _without_indexes(conn)
     for part in parts:
         for table in TABLES:
@@ -95,6 +97,20 @@ async def copy(conn: Direct, parts: Sequence[Part], *, placers: Sequence[UUID]) 
         await conn.execute(index)
     await conn.execute("VACUUM (ANALYZE)")
     await conn.execute("CHECKPOINT")
+
+
+async def _keep_prototypes(conn: Direct, table: str, referrals: Collection[UUID]) -> None:
+    """Keep the rows that are copied beside their table: it grows, and is read for no copy."""
+    await conn.execute(
+        f"DROP TABLE IF EXISTS pg_temp.kept_{table};"  # noqa: S608 - our own tables
+        f" CREATE TEMP TABLE kept_{table} AS SELECT * FROM {table}"
+        f" WHERE {_owner(table)} = ANY ({_one_of(referrals)}::uuid[]);"
+        f" ANALYZE kept_{table}"
+    )
+
+
+def _owner(table: str) -> str:
+    return "id" if table == "referral" else "referral"
 
 
 async def _copy_table(conn: Direct, table: str, part: Part, placers: Sequence[UUID]) -> None:
@@ -107,7 +123,6 @@ async def _copy_table(conn: Direct, table: str, part: Part, placers: Sequence[UU
     kinds = [one for one, share in part.shares.items() for _ in range(share)]
     names = ", ".join(str(one["attname"]) for one in columns)
     values = ", ".join(_copied(str(one["attname"]), str(one["kind"])) for one in columns)
-    owner = "id" if table == "referral" else "referral"
     await conn.execute(
         f"INSERT INTO {table} ({names}) SELECT {values}"  # noqa: S608 - our own tables
         f" FROM generate_series({part.first}, {part.last}) AS n CROSS JOIN LATERAL ("
@@ -115,7 +130,7 @@ async def _copy_table(conn: Direct, table: str, part: Part, placers: Sequence[UU
         f" '{placers[0]}'::text AS first_placer,"
         f" {_one_of(placers)}[(n + n / 100) % {len(placers)} + 1] AS placer,"
         f" {_one_of(kinds)}[n % {len(kinds)} + 1]::uuid AS kind) AS c"
-        f" JOIN {table} AS p ON p.{owner} = c.kind",
+        f" JOIN kept_{table} AS p ON p.{_owner(table)} = c.kind",
     )
 
 
@@ -140,7 +155,7 @@ def _replaced(value: str) -> str:
     return f"replace(replace({value}, '{MARK}', c.number), c.first_placer, c.placer)"
 
 
-def _one_of(values: Sequence[object]) -> str:
+def _one_of(values: Collection[object]) -> str:
     return "(ARRAY[" + ", ".join(f"'{one}'" for one in values) + "])"
 
 
