@@ -36,6 +36,7 @@ _GAPS: Final[Mapping[Given, str]] = {
     Given.PART: "only in part: there is more",
 }
 _LABEL: Final = "tpi-intake"
+_ABOUT: Final = "Trigger point treatment"
 _NOT_CHECKED: Final = "not-checked"
 _STAGE: Final = "stage"
 
@@ -60,18 +61,17 @@ def cards(advice: Advice, sources: Mapping[str, str]) -> tuple[Card, ...]:
 
 
 def _screened(screening: Screening, advice: Advice, sources: Mapping[str, str]) -> Iterator[Card]:
-    pack = f"{screening.pack} {screening.pack_version}"
     for one in screening.findings:
         if one.action is not Action.INFO:
-            yield _gating(one, pack, sources)
+            yield _gating(one, screening.judged_by, sources)
     notes = [one for one in screening.findings if one.action is Action.INFO]
     if notes:
-        yield _informing(notes, pack)
+        yield _informing(notes, screening.judged_by)
     if lines := list(_unchecked(advice)):
-        yield _not_checked(lines, pack)
+        yield _not_checked(lines, screening.judged_by)
 
 
-def _gating(finding: Finding, pack: str, sources: Mapping[str, str]) -> Card:
+def _gating(finding: Finding, label: str, sources: Mapping[str, str]) -> Card:
     lines = [escaped(finding.referrer or finding.title), ""]
     lines += [_seen(one) for one in finding.evidence[:_EVIDENCE_MOST]]
     if more := len(finding.evidence[_EVIDENCE_MOST:]):
@@ -81,10 +81,10 @@ def _gating(finding: Finding, pack: str, sources: Mapping[str, str]) -> Card:
         lines.append(f"- Why: {escaped(finding.rationale)}")
     lines += [f"- Source: {escaped(sources.get(one, one))}" for one in finding.sources]
     tree = _card(
-        finding.title,
+        f"{_ABOUT}: {finding.title}",
         _INDICATOR[finding.action],
         lines,
-        source=_source(pack, systems.FINDING, finding.rule, finding.title),
+        source=_source(label, systems.FINDING, finding.rule, finding.title),
     )
     tree["overrideReasons"] = [
         {"system": systems.OVERRIDE_REASON, "code": code, "display": display}
@@ -93,19 +93,19 @@ def _gating(finding: Finding, pack: str, sources: Mapping[str, str]) -> Card:
     return Card(about=(finding.rule,), tree=tree)
 
 
-def _informing(notes: Sequence[Finding], pack: str) -> Card:
+def _informing(notes: Sequence[Finding], label: str) -> Card:
     lines = [f"- {escaped(one.title)}: {escaped(one.referrer)}" for one in notes]
     number = f"{len(notes)} notes" if len(notes) > 1 else "1 note"
-    summary = f"Trigger point treatment: {number}, for information"
+    summary = f"{_ABOUT}: {number}, for information"
     return Card(
         about=tuple(one.rule for one in notes),
-        tree=_card(summary, "info", lines, source=_source(pack)),
+        tree=_card(summary, "info", lines, source=_source(label)),
     )
 
 
-def _not_checked(lines: Sequence[str], pack: str) -> Card:
-    summary = "Trigger point treatment: not all could be checked"
-    source = _source(pack, systems.NOTICE, _NOT_CHECKED, "Not checked")
+def _not_checked(lines: Sequence[str], label: str) -> Card:
+    summary = f"{_ABOUT}: not all could be checked"
+    source = _source(label, systems.NOTICE, _NOT_CHECKED, "Not checked")
     return Card(about=(_NOT_CHECKED,), tree=_card(summary, "warning", lines, source=source))
 
 
@@ -123,11 +123,8 @@ def _unchecked(advice: Advice) -> Iterator[str]:
 def _moved(moved: Moved) -> Card:
     display = BY_STAGE[moved.stage].display
     lines = [f"Since {moved.since.date().isoformat()}. The coordination Task has the details."]
-    source: Tree = {"label": _LABEL}
-    return Card(
-        about=(_STAGE,),
-        tree=_card(f"Referral for trigger points: {display}", "info", lines, source=source),
-    )
+    summary = f"{_ABOUT}: a referral has moved, now: {display}"
+    return Card(about=(_STAGE,), tree=_card(summary, "info", lines, source=_source(_LABEL)))
 
 
 def _card(summary: str, indicator: str, lines: Sequence[str], *, source: Tree) -> Tree:
@@ -139,8 +136,8 @@ def _card(summary: str, indicator: str, lines: Sequence[str], *, source: Tree) -
     }
 
 
-def _source(pack: str, system: str = "", code: str = "", display: str = "") -> Tree:
-    tree: Tree = {"label": f"{_LABEL}, content pack {pack}"}
+def _source(label: str, system: str = "", code: str = "", display: str = "") -> Tree:
+    tree: Tree = {"label": label}
     if code:
         tree["topic"] = {"system": system, "code": code, "display": display}
     return tree
