@@ -57,8 +57,12 @@ WORDS = re.compile(r"Muster-(One|Two|Three)|1979-04-12|MRN-[ab]")
 
 @pytest.fixture(scope="module")
 def run() -> subprocess.CompletedProcess[str]:
-    """A run of its own, with a test process as `make test` has two, outside of our own folder."""
+    """A run of its own, with a test process as `make test` has two.
+
+    Neither its folder nor its server is ours: our own run is searched too.
+    """
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # the account that PostgreSQL runs under goes in
         file = Path(folder) / "test_planted.py"
         file.write_text(PLANTED)
         options = ["-q", "-n", "1", "-c", "pyproject.toml", "-p", "tests.conftest"]
@@ -68,7 +72,7 @@ def run() -> subprocess.CompletedProcess[str]:
             capture_output=True,
             text=True,
             check=False,
-            env=child_environment(),
+            env=child_environment(TPI_PG_HOME=f"{folder}/pg"),
         )
 
 
