@@ -1,6 +1,7 @@
 """`tpi serve` and `tpi worker`: the doors, the workers, or both in one process."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Coroutine
 from enum import StrEnum
@@ -110,6 +111,7 @@ async def _doors(
     async with open_deps(settings, "web", url=urls.web, wake=wake.hint) as deps:
         _tell_pack(deps.pack)
         answering = answer_requests(make_app(deps), door, settings, stop)
+        _keep_for_good()
         await together([answering, *_ops(deps, ops, stop)], stop)
 
 
@@ -117,6 +119,7 @@ async def _hands(
     settings: Settings, urls: Urls, ops: socket.socket | None, stop: asyncio.Event, wake: Wake
 ) -> None:
     async with open_deps(settings, "worker", url=urls.worker, wake=wake.hint) as deps:
+        _keep_for_good()
         _tell_pack(deps.pack)
         await together([supervise(deps, stop, wake), *_ops(deps, ops, stop)], stop)
 
@@ -129,6 +132,16 @@ def _tell_pack(pack: Pack) -> None:
         log.logger().info("pack.reviewed", pack=told, count=unsourced)
     else:
         log.logger().warning("pack.not-reviewed", pack=told, count=unsourced)
+
+
+def _keep_for_good() -> None:
+    """Spare the collector what stays until the process ends: pack, schema, modules.
+
+    Each full collection looked through 90,000 objects of theirs, and every request waited for it:
+    0.1 to 0.2 s, the slowest of a hundred.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _ops(
