@@ -1,5 +1,6 @@
 """What an operator sets up: schema, clinic, placers, keys; and what a script learns from it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from typer.testing import Result
 from fhir_mappings.model.json import Tree
 from service.loop.look import said
 from tests.kit.database import Database
+from tests.kit.ehr import a_key, public
 
 CLINIC = "tests/data/payloads/examples/18-clinic.json"
 CLINICIAN = "0199a0aa-1111-7222-8333-44445555a001"
@@ -134,6 +136,32 @@ def test_an_unknown_person_is_told_who_there_is(tpi: Tpi) -> None:
 
     assert refused.exit_code == 2
     assert CLINICIAN in refused.stderr
+
+
+@pytest.mark.usefixtures("clinic")
+def test_an_ehrs_keys_are_trusted_from_a_file_with_a_usable_key(
+    tpi: Tpi, lines: Lines, tmp_path: Path
+) -> None:
+    tpi("placers", "add", "Northside EHR")
+    good, empty = tmp_path / "good.json", tmp_path / "empty.json"
+    good.write_text(json.dumps(public(a_key())))
+    empty.write_text('{"keys": []}')
+    trust = ("placers", "trust", "Northside EHR", "--issuer", "https://ehr.example/", "--jwks")
+
+    trusted = tpi(*trust, str(good), "--json")
+    refused = [tpi(*trust, str(file)) for file in (empty, tmp_path / "absent.json")]
+
+    (row,) = lines(trusted)
+    assert (row["name"], row["issuer"]) == ("Northside EHR", "https://ehr.example/")
+    assert [one.exit_code for one in refused] == [1, 2]
+    assert "→ Give a file with a JWK Set." in refused[1].stderr
+
+
+@pytest.mark.usefixtures("clinic")
+def test_feedback_of_cards_that_nobody_saw_is_empty(tpi: Tpi) -> None:
+    told = tpi("feedback", "--days", "7")
+
+    assert (told.exit_code, told.stdout) == (0, "")
 
 
 @pytest.mark.usefixtures("clinic")

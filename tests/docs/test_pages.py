@@ -92,6 +92,22 @@ def test_a_pack_of_a_clinics_own_works_as_the_guide_says(
 
 
 @needs_curl
+def test_an_ehr_asks_for_advice_as_the_guide_says(database: Database, tmp_path: Path) -> None:
+    door, ops = free_port(), free_port()
+    environment = child_environment(
+        DATABASE_URL=database.urls.owner,
+        TPI_PORT=str(door),
+        TPI_OPS_PORT=str(ops),
+        TPI_PUBLIC_URL=f"http://127.0.0.1:{door}",
+    )
+    places = {"build/": f"{tmp_path}/", ":8080": f":{door}", ":8081": f":{ops}"}
+
+    followed = follow(GUIDES / "cds-hooks.md", places=places, environment=environment)
+
+    assert [one.printed for one, seen in followed if not alike(one.printed or seen, seen)] == []
+
+
+@needs_curl
 def test_the_readmes_commands_do_what_it_says(dev: Dev) -> None:
     followed = follow(
         README, places={"build/demo": str(dev.folder)}, environment=child_environment()
