@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from fhir_mappings.decide.pack_check import check_pack, overlaps
 from fhir_mappings.model.rule import Rule
 from fhir_mappings.problems import Code, Refused
 from fhir_mappings.render.checked import checked
 from service.content import load
+from service.content.packs.build import build
 from service.content.packs.files import write
+from service.content.packs.own import own_files
 from tests.kit.charts import EXAMPLES, findings, screened_case, the_pack
 from tests.kit.own_packs import a_source, files_of, own_pack, plain, the_base
 
@@ -249,3 +252,48 @@ def test_the_files_of_a_clinics_pack_are_resources_of_r4() -> None:
         tree = json.loads(data, parse_float=Decimal)
         assert checked(tree) == tree
     assert sum(map(len, files.values())) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"ageMinYears": 60, "ageMaxYears": 50}, "nobody is of its ages"),
+        ({"variants": ["never-ordered"]}, "no order has one of its variants"),
+    ],
+)
+def test_a_rule_that_can_never_fire_is_told(change: dict[str, object], why: str) -> None:
+    source = a_source()
+    (added,) = (one for one in source["rules"] if one not in the_base().rules)
+    source["rules"][added]["appliesWhen"] = change
+
+    facts = check_pack(own_pack(source))
+
+    assert [(one.rule, one.why) for one in facts.unreachable] == [(added, why)]
+    assert check_pack(the_pack()).unreachable == ()
+
+
+def test_sets_that_share_codes_are_told_but_not_unions() -> None:
+    pack = the_pack()
+
+    told = overlaps(pack)
+
+    assert told
+    for one in told:
+        system, _, code = one.example.partition("|")
+        assert set(one.sets) <= pack.codes[system][code].sets
+        assert not set(one.sets) & pack.content.includes.keys()
+
+
+def test_a_clinics_pack_lies_over_a_build_that_leaves_a_system_out(tmp_path: Path) -> None:
+    packs = Path(load.__file__).parent / "packs"
+    snomed = frozenset({"http://snomed.info/sct"})
+    build(packs / "source", tmp_path / "core", values=packs / load.SHIPPED, without=snomed)
+    (core,) = load.open_folders(tmp_path / "core")
+    on = {"url": core.layer.head.library, "version": core.layer.head.version}
+    write(tmp_path / "own", own_files(json.dumps(a_source(base=on)).encode(), core.layer))
+
+    pack = load.load_pack(tmp_path / "own", base=tmp_path / "core")
+
+    assert snomed.isdisjoint(pack.codes)
+    with pytest.raises(Refused):
+        load.load_pack(tmp_path / "own")
