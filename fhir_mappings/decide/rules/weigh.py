@@ -95,7 +95,8 @@ def _entry_key(reference: str, match: Match) -> tuple[str, str]:
     root = match.entry.root if match.entry else ""
     element = match.place.removeprefix(f"{root}.").partition(".")[0].partition("[")[0]
     of_order = match.entry is not None and match.entry.rtype == ORDER
-    return (reference, "" if of_order or element in _ONE_PLACE else match.place)
+    held = match.entry.key if match.entry else reference
+    return (held, "" if of_order or element in _ONE_PLACE else match.place)
 
 
 def give_way(rules: Iterable[Rule], held: dict[str, list[Reported]]) -> None:
