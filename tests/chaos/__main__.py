@@ -30,8 +30,10 @@ from tests.chaos.strikes import Kind, Striker, Struck
 
 FOLDER: Final = Path("build/chaos")
 LANES: Final = 8
-SECONDS_BETWEEN: Final = 1.3
+SECONDS_BETWEEN: Final = 1.2
 """The mean distance of two strikes; each lasts as long as it must, beside the others."""
+AT_ONCE: Final = 12
+"""How many strikes are under way or wait for their moment: a slow machine gets them slower."""
 LEAST: Final = 5
 """How often each kind must have fallen."""
 _TRIES: Final = 8
@@ -98,18 +100,22 @@ async def _strike(
     chance = Random(f"{seed} strikes")  # noqa: S311 - the same dice in every run
     striker = Striker(stage, postgres, chance)
 
+    places = asyncio.Semaphore(AT_ONCE)
+
     async def one(kind: Kind) -> None:
         for _ in range(_TRIES):
             fallen = await striker.strike(kind)
             if fallen is not None:
                 struck.append(fallen)
                 log.struck(fallen)
-                return
+                break
+        places.release()
 
     try:
         async with asyncio.TaskGroup() as falling:
             for kind in drawn(strikes, chance):
                 await asyncio.sleep(chance.expovariate(1 / SECONDS_BETWEEN))
+                await places.acquire()
                 falling.create_task(one(kind))
     finally:
         striking = False

@@ -61,13 +61,13 @@ class Crew:
                     life.ready = await asyncio.to_thread(_answers, self._ports[name])
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def up(self, *names: str) -> None:
+    async def up(self, *names: str, seconds: float = READY_SECONDS) -> None:
         """Wait until these are ready to work.
 
         Raises:
             TimeoutError: they are not.
         """
-        async with asyncio.timeout(READY_SECONDS):
+        async with asyncio.timeout(seconds):
             while not all(self._lives[name].ready for name in names):  # noqa: ASYNC110 - a life
                 # that was ready may end while another is waited for
                 await asyncio.sleep(_LOOK_SECONDS)
@@ -86,11 +86,10 @@ class Crew:
         if self._lives[name].process.pid == pid:
             self._signal(name, signal.SIGCONT)
 
-    async def restart(self, *names: str) -> None:
-        """Stop processes in order, as an operator does, and wait for their next life."""
+    def end(self, *names: str) -> None:
+        """Ask processes to stop, as an operator does; their next life begins by itself."""
         for name in names:
             self._signal(name, signal.SIGTERM, ends=True)
-        await self.up(*names)
 
     async def stop(self) -> None:
         """Stop all in order; whoever supervises must have been cancelled."""

@@ -39,7 +39,8 @@ async def settle(stage: Stage, log: Log) -> None:
     The workers are started anew, as an operator does: no placer is left alone any more.
     """
     await stage.crew.up(*NAMES)
-    await stage.crew.restart(*WORKERS)
+    stage.crew.end(*WORKERS)
+    await stage.crew.up(*WORKERS)
     await _quiet(stage, log)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -101,17 +102,17 @@ class Striker:
         return await (way() if way else self._lie(kind))
 
     async def _kill_web(self) -> Struck:
-        await self._stage.crew.up(WEB)
+        await self._ready(WEB)
         return await self._hit(Kind.KILL_WEB, (WEB,), self._stage.crew.kill)
 
     async def _kill_worker(self) -> Struck:
-        await self._stage.crew.up(*WORKERS)
+        await self._ready(self._chance.choice(WORKERS))
         return await self._hit(Kind.KILL_WORKER, WORKERS, self._stage.crew.kill)
 
     async def _pause_worker(self) -> Struck:
         beyond = LEASE_SECONDS * (1.2 + 0.5 * self._chance.random())
         paused: list[int] = []
-        await self._stage.crew.up(*WORKERS)
+        await self._ready(self._chance.choice(WORKERS))
         struck = await self._hit(
             Kind.PAUSED_WORKER, WORKERS, lambda who: paused.append(self._stage.crew.pause(who))
         )
@@ -121,13 +122,18 @@ class Striker:
 
     async def _kill_postgres(self) -> Struck:
         async with self._locks["postgres"]:
-            await self._stage.crew.up(*NAMES)
+            await self._ready(self._chance.choice(NAMES))
             struck = await self._hit(
                 Kind.KILL_POSTGRES, NAMES, lambda _: self._postgres.kill(), whole=True
             )
             await asyncio.sleep(self._chance.random())
             await asyncio.to_thread(self._postgres.start)
         return struck
+
+    async def _ready(self, name: str) -> None:
+        """Wait a while until a process works; a strike may well fall on one that only starts."""
+        with suppress(TimeoutError):
+            await self._stage.crew.up(name, seconds=MOMENT_SECONDS)
 
     async def _hit(
         self,
@@ -173,7 +179,7 @@ class Striker:
         the workers again.
         """
         async with self._locks["token"]:
-            await self._stage.crew.up(*WORKERS)
+            await self._ready(self._chance.choice(WORKERS))
             late = self._chance.random() < 0.5
             denied = self._stage.placer.next_denied()
             token = self._stage.want_another_token()
@@ -183,7 +189,7 @@ class Striker:
             if late:
                 await asyncio.sleep(2 * self._chance.random())
                 self._stage.keep_token(token)
-                await self._stage.crew.restart(*WORKERS)
+                self._stage.crew.end(*WORKERS)
         if not came:
             return None
         call = denied.result()
