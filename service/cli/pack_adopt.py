@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
+from fhir_mappings.model.caller import Caller, service_caller
 from fhir_mappings.model.pack import Pack
 from service.cli.carry import Unusable, carry_out, settings_or_fail
 from service.cli.output import AsJson, Output, Plain
-from service.cli.owner import ClinicName, operator_of, owner_deps
+from service.cli.owner import owner_deps, tenants
 from service.cli.pack_screens import BaseFolder, told_change
 from service.content.load import load_pack
+from service.deps import Deps
 from service.flows.adopt_pack import AdoptPack, PackAdopted, adopt_pack
 from service.reads.pack_change import PackChange, pack_change
 from service.reads.pack_examples import try_examples
@@ -28,41 +30,54 @@ def adopt(
     ] = False,
     by: Annotated[str, typer.Option(help="Who decided it.")] = "",
     why: Annotated[str, typer.Option(help="Why.")] = "",
-    clinic: ClinicName = "",
     as_json: AsJson = False,
     plain: Plain = False,
 ) -> None:
     """Adopt a pack: note it, and have every open referral that another one judged screened again.
 
     `--dry-run` screens the open referrals by the pack in force and by this one, and tells them
-    apart. After adopting, start web and worker anew with TPI_PACK: until then a worker with
-    another pack screens nothing again.
+    apart. One pack judges for all clinics of a database. After adopting, start web and worker anew
+    with TPI_PACK: until then a worker with another pack screens nothing again.
     """
     output = Output(as_json=as_json, plain=plain)
     settings = settings_or_fail(output)
     if dry_run:
-        _told(output, carry_out(output, lambda: _look(settings, directory, base, clinic)))
+        for clinic, change in carry_out(output, lambda: _look(settings, directory, base)):
+            _told(output, clinic, change)
         return
 
-    async def work() -> PackAdopted:
+    async def work() -> list[tuple[str, PackAdopted]]:
         if not by or not why:
             raise Unusable("Who decided it, and why?", "Give --by and --why, or --dry-run.")
         command = AdoptPack(pack=_tried(settings, directory, base), set_by=by, why=why)
         async with owner_deps(settings) as deps:
-            return await adopt_pack(deps, await operator_of(deps, clinic), command)
+            return [
+                (name, await adopt_pack(deps, caller, command))
+                for name, caller in await _clinics(deps)
+            ]
 
-    done = carry_out(output, work)
-    output.result("adopted", again=done.again, waiting=done.waiting)
+    for clinic, done in carry_out(output, work):
+        output.result("adopted", clinic=clinic, again=done.again, waiting=done.waiting)
     folder = f"TPI_PACK={directory}" if directory else "no TPI_PACK"
-    output.say(f"Start web and worker anew with {folder}: then {done.waiting} are screened again.")
+    output.say(f"Start web and worker anew with {folder}: what waits is screened again then.")
 
 
 async def _look(
-    settings: Settings, directory: Path | None, base: Path | None, clinic: str
-) -> PackChange:
+    settings: Settings, directory: Path | None, base: Path | None
+) -> list[tuple[str, PackChange]]:
     pack = _tried(settings, directory, base)
     async with owner_deps(settings) as deps:
-        return await pack_change(deps, await operator_of(deps, clinic), pack)
+        return [
+            (name, await pack_change(deps, caller, pack)) for name, caller in await _clinics(deps)
+        ]
+
+
+async def _clinics(deps: Deps) -> list[tuple[str, Caller]]:
+    """Return every clinic by its name, and the caller that acts for it."""
+    every = await tenants(deps)
+    if not every:
+        raise Unusable("No clinic is set up in this database.", "Run `tpi clinic apply FILE`.")
+    return [(one.name, service_caller(one.id, one.zone)) for one in every]
 
 
 def _tried(settings: Settings, directory: Path | None, base: Path | None) -> Pack:
@@ -74,7 +89,7 @@ def _tried(settings: Settings, directory: Path | None, base: Path | None) -> Pac
     return load_pack(directory, base=under, reviewers=settings.pack_reviewers)
 
 
-def _told(output: Output, change: PackChange) -> None:
+def _told(output: Output, clinic: str, change: PackChange) -> None:
     for one in change.changed:
         output.result(
             "changed", referral=str(one.referral), stage=one.stage,
@@ -82,7 +97,7 @@ def _told(output: Output, change: PackChange) -> None:
             rules=tuple(map(told_change, one.difference.changes)), decisions_fall=one.fallen,
         )  # fmt: skip
     output.result(
-        "change", open=change.looked, changed=len(change.changed),
+        "change", clinic=clinic, open=change.looked, changed=len(change.changed),
         outcome=sum(one.open_before is not one.open_after for one in change.changed),
         decisions_fall=sum(bool(one.fallen) for one in change.changed),
     )  # fmt: skip
