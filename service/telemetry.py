@@ -1,6 +1,7 @@
 """The closed list of metrics of a process, and how Prometheus reads them.
 
-Labels come from closed sets: a route's template, a method we know, a status. An address, an id or
+Labels come from closed sets: a route's template, a method we know, a status, a rule of the content
+pack. An address, an id or
 a client is never one (SECURITY §5; the number of series stays small).
 """
 
@@ -26,6 +27,9 @@ requests: Final[Counter[Request]] = Counter()
 microseconds: Final[Counter[Request]] = Counter()
 """How long they took together."""
 
+rule_failures: Final[Counter[str]] = Counter()
+"""How often each rule of the content pack could not be carried out."""
+
 
 def answered(*, route: str, method: str, status: int, seconds: float) -> None:
     """Count one request."""
@@ -46,6 +50,9 @@ def _lines() -> Iterator[str]:
     yield "# TYPE tpi_request_seconds_total counter"
     for key in sorted(microseconds):
         yield f"tpi_request_seconds_total{_labels(key)} {microseconds[key] / 1_000_000:.6f}"
+    yield "# TYPE tpi_rule_failures_total counter"
+    for rule in sorted(rule_failures):
+        yield f'tpi_rule_failures_total{{rule="{rule}"}} {rule_failures[rule]}'
 
 
 def _labels(key: Request) -> str:

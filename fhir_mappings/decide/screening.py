@@ -101,6 +101,7 @@ def scene_of(
 def screening_of(scene: Scene, known: dict[str, Ruled] | None = None) -> Screening:
     """Run every rule over a scene that has not been run; `known` as for `Run`."""
     pack = scene.plan.pack
+    ran = Run(scene, known).all()
     return Screening(
         pack=pack.name,
         pack_version=pack.version,
@@ -109,7 +110,8 @@ def screening_of(scene: Scene, known: dict[str, Ruled] | None = None) -> Screeni
         planned=scene.planned.at,
         day=scene.day.at,
         rules_checked=len(pack.content.rules),
-        findings=_findings(scene.plan, Run(scene, known).all()),
+        findings=_findings(scene.plan, ran),
+        failed=ran.failed,
     )
 
 

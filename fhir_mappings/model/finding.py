@@ -100,7 +100,8 @@ class Screening(msgspec.Struct, frozen=True, kw_only=True):
 
     `planned` is the day of the injection it was made for, `day` the day it ran: both are days
     in the clinic's zone. `variant` is the one judged (the order's own or "unspecified").
-    `reviewed_by` is whose signature on the pack counted, empty where none did.
+    `reviewed_by` is whose signature on the pack counted, empty where none did. `failed` are the
+    rules that could not be carried out: a data finding names them, and the operator is told.
     """
 
     pack: str
@@ -111,6 +112,7 @@ class Screening(msgspec.Struct, frozen=True, kw_only=True):
     rules_checked: int
     findings: tuple[Finding, ...]
     reviewed_by: str = ""
+    failed: tuple[str, ...] = ()
 
     @property
     def judged_by(self) -> str:

@@ -30,6 +30,7 @@ from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.render.transaction_response import Done
 from service.deps import Deps
 from service.store import (
+    alarms,
     audit,
     charts,
     entries,
@@ -235,6 +236,7 @@ async def _take(conn: Conn, work: _Work, read: Read) -> Received:
     )
     if not written:
         raise Again
+    alarms.rules_failed(screening, case_id)
     if about:
         await _rescreen_others(conn, work, case)
     unread = await entries.unread(conn, work.tenant, work.space, read)

@@ -13,7 +13,7 @@ from fhir_mappings.decide.stages import advance, screened
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.stage import Event, Stage
-from service.store import days, proposals, referrals, screenings
+from service.store import alarms, days, proposals, referrals, screenings
 from service.store.pool import Conn
 from service.store.screenings import Judged
 
@@ -43,10 +43,12 @@ async def judge(conn: Conn, case: Case, bench: Bench) -> Judged:
     booked = await proposals.living(conn, case)
     planned = days.clinic_day(booked.start, bench.zone) if booked else None
     found = await days.of_case(conn, case, bench.pack, today=bench.day)
+    screening = found.told(planned)
+    alarms.rules_failed(screening, case.id)
     return await screenings.record(
         conn,
         case,
-        found.told(planned),
+        screening,
         inputs=found.inputs(planned),
         at=bench.at,
         new_id=bench.new_id(),
