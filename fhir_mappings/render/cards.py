@@ -73,8 +73,9 @@ def _screened(screening: Screening, advice: Advice, sources: Mapping[str, str]) 
 
 def _gating(finding: Finding, label: str, sources: Mapping[str, str]) -> Card:
     lines = [escaped(finding.referrer or finding.title), ""]
-    lines += [_seen(one) for one in finding.evidence[:_EVIDENCE_MOST]]
-    if more := len(finding.evidence[_EVIDENCE_MOST:]):
+    seen = list(dict.fromkeys(map(_seen, finding.evidence)))  # sent to us before, and again now
+    lines += seen[:_EVIDENCE_MOST]
+    if more := len(seen[_EVIDENCE_MOST:]):
         lines.append(f"- Seen: {more} more")
     lines += [f"- To clear it: {escaped(one)}" for one in without_us(finding)]
     if finding.rationale:

@@ -3,6 +3,7 @@
 A set is fetched from the address that was registered and from nowhere else (SECURITY T14, T28, A8).
 """
 
+import asyncio
 import base64
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -63,6 +64,7 @@ class Keys:
         """Start with none known; `egress` is the way to the clients' servers."""
         self._egress = egress
         self._known: dict[tuple[str, str], _Known] = {}
+        self._asking: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def signed(self, signer: Signer, claimed: Claimed, token: str, now: datetime) -> bool:
         """Tell whether exactly one of the client's keys has this id, and it signed the token."""
@@ -86,17 +88,20 @@ class Keys:
         if not signer.jku:
             return key_set(signer.keys.encode())
         place = (signer.issuer, signer.jku)
-        known = self._known.get(place)
-        if known and not _due(known, kid, now):
-            return known.keys
+        async with self._asking.setdefault(place, asyncio.Lock()):
+            known = self._known.get(place)
+            if known is None or _due(known, kid, now):
+                known = self._known[place] = await self._asked(signer, known, now)
+        return known.keys
+
+    async def _asked(self, signer: Signer, known: _Known | None, now: datetime) -> _Known:
+        """Ask the client's server; where it fails that is remembered, and old keys serve on."""
         fetched = await self._fetched(signer)
         if fetched is not None:
-            self._known[place] = _Known(keys=fetched, read_at=now, tried_at=now)
-            return fetched
+            return _Known(keys=fetched, read_at=now, tried_at=now)
         if known and now < known.read_at + KNOWN_FOR:
-            self._known[place] = msgspec.structs.replace(known, tried_at=now)
-            return known.keys
-        return {}
+            return msgspec.structs.replace(known, tried_at=now)
+        return _Known(keys={}, read_at=now, tried_at=now)
 
     async def _fetched(self, signer: Signer) -> _Set | None:
         door = Door(placer=signer.placer, base=signer.jku, internal=signer.internal, token="")

@@ -100,11 +100,16 @@ class _Work:
 
     def visits(self, here: Here | None) -> Iterator[_Candidate]:
         """Find the appointments for an order that stands here, or for a service of ours."""
-        known = {one.identity for one in here.about} if here else set[Identity]()
+        orders = (
+            [one for one in here.about if one.identity.rtype == "ServiceRequest"] if here else []
+        )
         for one in self._call.visits:
             planned = days.clinic_day(one.start, self._caller.zone) if one.start else None
-            named = [Identity(rtype="ServiceRequest", rid=rid) for rid in one.based_on]
-            held = [order for order in named if order in known]
+            held = [
+                order.identity
+                for order in orders
+                if {order.identity.rid, order.address.rpartition("/")[2]} & set(one.based_on)
+            ]
             for order in held:
                 yield _Candidate(order=order, brought=None, planned=planned)
             if not held and self._is_ours(one.order):

@@ -95,6 +95,15 @@ def test_a_detail_has_what_was_seen_what_clears_it_why_and_the_source() -> None:
     ]
 
 
+def test_what_stands_twice_is_seen_once_and_the_rest_is_counted() -> None:
+    evidence = tuple(an_evidence(f"Entry {number % 8}") for number in range(16))
+
+    (card,) = advised(a_finding(evidence=evidence))
+
+    assert card["detail"].count("- Seen: Entry") == 5
+    assert "- Seen: 3 more" in card["detail"]
+
+
 def test_notes_are_one_card_however_many_there_are() -> None:
     notes = [a_finding(action=Action.INFO, title=f"Note {number}") for number in range(7)]
 

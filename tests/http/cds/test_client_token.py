@@ -223,6 +223,26 @@ async def test_keys_are_fetched_from_their_registered_address_and_kept(door: Doo
     assert "authorization" not in ehr.asked[0].headers
 
 
+async def test_a_server_without_keys_is_asked_once_a_minute(door: Door) -> None:
+    await door.world.owner.pool.execute("UPDATE placer SET internal = true")
+    async with an_ehr() as ehr:
+        await trusted(door, jku=f"{ehr.base}/jwks.json")
+        now = door.world.clock.at
+
+        at_once = await asyncio.gather(
+            *(discovered(door, token(EC, now, jti=f"a{at}")) for at in range(6))
+        )
+        ehr.says["jwks.json"] = public(EC)
+        soon = await discovered(door, token(EC, now, jti="b"))
+        door.world.clock.forward(seconds=61)
+        later = await discovered(door, token(EC, door.world.clock.at, jti="c"))
+
+    await door.deps.keys.aclose()
+    assert {one.status_code for one in [*at_once, soon]} == {401}
+    assert later.status_code == 200
+    assert len(ehr.asked) == 2
+
+
 async def test_a_key_that_was_changed_is_taken_and_the_old_one_dies(door: Door) -> None:
     await door.world.owner.pool.execute("UPDATE placer SET internal = true")
     fresh = a_key("k2")

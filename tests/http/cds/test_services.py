@@ -72,6 +72,20 @@ async def standing(door: Door, patient: str) -> dict[str, str]:
     }
 
 
+async def prechecked(door: Door, bundle: Resource) -> dict[str, str]:
+    """The findings of a precheck, each with its severity."""
+    async with door.client("placer") as client:
+        answer = await client.post(
+            "/fhir/ServiceRequest/$tpi-precheck", content=encode(bundle), headers=JSON
+        )
+    assert answer.status_code == 200, answer.text
+    return {
+        one["resource"]["code"]["coding"][0]["code"]: one["resource"]["severity"]
+        for one in answer.json()["parameter"]
+        if one["name"] == "finding"
+    }
+
+
 def a_chart(seed: int) -> Resource:
     """A referral of the examples' base case with entries of other cases, as a transaction."""
     chance, base = random.Random(seed), EXAMPLES["base"]  # noqa: S311 - a test's dice
@@ -104,7 +118,9 @@ def moved_to(chart: Resource, patient: str) -> Resource:
     return moved
 
 
-async def test_cards_and_intake_agree_on_generated_charts(shared: Door, rounds: int) -> None:
+async def test_cards_precheck_and_intake_agree_on_generated_charts(
+    shared: Door, rounds: int
+) -> None:
     for seed in range(max(40, rounds)):
         chart = moved_to(a_chart(seed), f"p{seed}")
         order = {**chart["order"], "id": f"o{seed}"}
@@ -127,9 +143,11 @@ async def test_cards_and_intake_agree_on_generated_charts(shared: Door, rounds: 
         }
 
         answer = await asked(shared, call)
+        before = await prechecked(shared, transaction)
         await referred(shared, transaction)
 
         wanted = await standing(shared, f"p{seed}")
+        assert before == wanted, seed
         gating = {code: INDICATOR[one] for code, one in wanted.items() if one != "low"}
         assert topics(answer) == gating, seed
         assert await rules_shown(shared, answer) == wanted.keys(), seed
@@ -401,6 +419,29 @@ async def test_an_appointment_for_an_order_that_we_hold_is_screened_with_it(door
     assert taken.status_code == 200
     assert "critical" in topics(answer).values()
     assert cards_of(of_a_stranger) == []
+
+
+async def test_an_appointment_names_its_order_as_the_ehr_knows_it(door: Door) -> None:
+    sent = put(a_payload("active-infection"), "Patient", PATIENT)
+    order = resource_of(sent, "ServiceRequest")
+    for entry in sent["entry"]:
+        if entry["resource"] is order:
+            entry["fullUrl"] = "https://ehr.northside.example/fhir/ServiceRequest/77"
+    await door.world.owner.pool.execute(
+        "UPDATE placer SET base = 'https://ehr.northside.example/fhir' WHERE id = $1", door.placer
+    )
+    await referred(door, sent)
+    appointment = {
+        "resourceType": "Appointment",
+        "status": "proposed",
+        "basedOn": [{"reference": "https://ehr.northside.example/fhir/ServiceRequest/77"}],
+        "start": "2026-11-30T15:00:00Z",
+        "participant": [{"actor": {"reference": f"Patient/{PATIENT}"}, "status": "accepted"}],
+    }
+
+    answer = await asked(door, a_call("appointment-book", appointments=[appointment]))
+
+    assert "critical" in topics(answer).values()
 
 
 async def test_a_chart_is_opened_in_silence_unless_a_referral_moved(door: Door) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from fhir_mappings.parse.resource import judge
+from tests.kit.clinic import the_shape
 from tests.kit.door import FHIR, JSON, Door
 from tests.kit.referrals import a_payload, numbered, put, replaced, resource_of, without
 
@@ -82,6 +84,7 @@ async def test_a_precheck_says_what_the_intake_then_says(door: Door, name: str) 
     after = await referred(door, bundle)
 
     assert before.status_code == 200, before.text
+    assert judge(before.json(), the_shape(), expect_type="Parameters") == []
     assert findings_of(before) == await standing_findings(door, patient_of(after))
     assert (
         outcome_of(before)
