@@ -11,8 +11,13 @@ from typing import Final
 import pytest
 
 from fhir_mappings.model.json import Tree
+from fhir_mappings.model.lift import Datum, Decision, Stopped, Time
+from fhir_mappings.model.stage import Stage
+from fhir_mappings.render.detected_issue import detected_issue
 from tests.interop.judge import Judge, Judgement
 from tests.interop.stories import Told
+from tests.kit.cases import AT, a_case
+from tests.kit.charts import EXAMPLES, screened_with_lifts
 from tests.kit.emitted import Emitted
 
 PAYLOADS: Final = Path(__file__).parents[1] / "data" / "payloads"
@@ -63,6 +68,21 @@ def test_the_protocols_examples_and_payloads_are_valid(judge: Judge) -> None:
     judgement = judge.judge((file.name, payload(str(file.relative_to(PAYLOADS)))) for file in files)
 
     assert judgement.judged >= 22
+    without_error_or_news(judgement)
+
+
+def test_every_way_to_lift_a_finding_is_valid(judge: Judge) -> None:
+    issues = {
+        tuple(type(lift) for lift in finding.lifts): detected_issue(
+            a_case(Stage.IN_REVIEW), screening, finding, at=AT, reviews=()
+        )
+        for screening in map(screened_with_lifts, EXAMPLES["cases"])
+        for finding in screening.findings
+    }
+
+    judgement = judge.judge((str(ways), {**tree, "id": "x"}) for ways, tree in issues.items())
+
+    assert {way for ways in issues for way in ways} == {Datum, Decision, Stopped, Time}
     without_error_or_news(judgement)
 
 

@@ -1,13 +1,14 @@
 """Charts for screening tests: from resources, and from the Bundle of a referral."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fhir_mappings.decide.clearing import screen_with_lifts
 from fhir_mappings.decide.screening import screen
 from fhir_mappings.model.chart import Chart, chart
 from fhir_mappings.model.finding import Screening
@@ -78,8 +79,18 @@ def _with(resource: Resource, changes: Resource) -> Resource:
 
 def screened_case(case: Mapping[str, Any], pack: Pack | None = None) -> Screening:
     """Screen a case on its days, or those of the examples."""
-    used = pack or the_pack()
-    return screen(
+    return _screened(case, pack or the_pack(), screen)
+
+
+def screened_with_lifts(case: Mapping[str, Any]) -> Screening:
+    """Screen a case, and ask what would lift its findings."""
+    return _screened(case, the_pack(), screen_with_lifts)
+
+
+def _screened(
+    case: Mapping[str, Any], used: Pack, screening: Callable[..., Screening]
+) -> Screening:
+    return screening(
         read(chart_of(case), used),
         used,
         day=date.fromisoformat(case.get("day", EXAMPLES["day"])),

@@ -5,19 +5,16 @@ from datetime import UTC, date, datetime
 import pytest
 from msgspec.structs import replace
 
-from fhir_mappings.decide.clearing import with_lifts
-from fhir_mappings.decide.course import course_of
 from fhir_mappings.model.caller import Role
-from fhir_mappings.model.json import Tree, items, members, text
+from fhir_mappings.model.json import items, members, text
 from fhir_mappings.model.lift import Datum, Decision, Instead, Lift, Stopped, Time, Wanted
 from fhir_mappings.model.stage import Stage
-from fhir_mappings.parse.facts import read
 from fhir_mappings.render.checked import checked
 from fhir_mappings.render.detected_issue import detected_issue
 from fhir_mappings.render.lifted_by import for_referrer, for_scheduler, lifted_by, sentence
 from fhir_mappings.terms import systems
 from tests.kit.cases import a_case
-from tests.kit.charts import EXAMPLES, chart_of, screened_case, the_pack
+from tests.kit.charts import EXAMPLES, screened_case, screened_with_lifts
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = date(2026, 12, 5)
@@ -140,16 +137,13 @@ def test_a_program_reads_where_a_datum_is_wanted() -> None:
 
 def test_every_finding_of_the_examples_with_what_lifts_it_passes_the_gate() -> None:
     case = a_case(Stage.IN_REVIEW)
-    day, planned = (date.fromisoformat(EXAMPLES[one]) for one in ("day", "planned"))
-    trees: list[Tree] = []
-    for one in EXAMPLES["cases"]:
-        facts = read(chart_of(one), the_pack())
-        course = course_of(facts, the_pack(), day=day, variant=EXAMPLES["variant"])
-        screening = with_lifts(course, course.screening(planned))
-        trees += [
-            checked(detected_issue(case, screening, finding, at=AT, reviews=()))
-            for finding in screening.findings
-        ]
+    screenings = map(screened_with_lifts, EXAMPLES["cases"])
+
+    trees = [
+        checked(detected_issue(case, screening, finding, at=AT, reviews=()))
+        for screening in screenings
+        for finding in screening.findings
+    ]
 
     gating = [one for one in trees if one["severity"] != "low"]
     assert gating
