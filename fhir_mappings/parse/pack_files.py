@@ -17,7 +17,7 @@ import msgspec
 from fhir_mappings.model.json import Json, Tree, items, members, text
 from fhir_mappings.model.pack_head import Base, PackHead
 from fhir_mappings.parse.pack_layers import Layer
-from fhir_mappings.parse.value_sets import ValueSet, included
+from fhir_mappings.parse.value_sets import Described, ValueSet, included
 from fhir_mappings.problems import Code, Problem, Refused, refuse_any
 from fhir_mappings.terms import packs
 
@@ -29,19 +29,15 @@ _ACTIONS: Final = {priority: action for action, priority in packs.PRIORITIES.ite
 _NONE: Final = msgspec.Raw(b"[]")
 
 
-class _Library(msgspec.Struct, frozen=True, tag_field="resourceType", tag="Library"):
-    id: str
-    url: str
-    version: str
-    title: str = ""
-    language: str = ""
-    date: str = ""
-    copyright: str = ""
+class _Library(Described, frozen=True, kw_only=True, tag_field="resourceType", tag="Library"):
+    type: msgspec.Raw = _NONE
     related: msgspec.Raw = msgspec.field(default=_NONE, name="relatedArtifact")
     content: msgspec.Raw = _NONE
 
 
-class _Plan(msgspec.Struct, frozen=True, tag_field="resourceType", tag="PlanDefinition"):
+class _Plan(Described, frozen=True, kw_only=True, tag_field="resourceType", tag="PlanDefinition"):
+    type: msgspec.Raw = _NONE
+    library: msgspec.Raw = _NONE
     extension: msgspec.Raw = _NONE
     related: msgspec.Raw = msgspec.field(default=_NONE, name="relatedArtifact")
     action: msgspec.Raw = _NONE
@@ -72,7 +68,7 @@ def read_layer(files: Mapping[str, bytes]) -> Layer:
         rules=_rules(actions),
         actions={text(one, "id"): one for one in actions},
         sources={text(one, "label"): text(one, "citation") for one in _trees(plan.related)},
-        withdrawn=dict(map(_withdrawn, _trees(plan.extension))),
+        withdrawn=dict(_withdrawn(one) for one in _trees(plan.extension)),
         sets=sets,
         includes={one.id: included(one) for one in sets if one.whole},
         canonicals={one.id: one.url for one in sets if one.whole},
@@ -202,5 +198,12 @@ def _of_type(documents: Iterable[Tree], kind: str, member: str) -> Iterator[str]
 
 
 def _withdrawn(extension: Tree) -> tuple[str, str]:
+    """Read which rule of the base acts no more, and why.
+
+    Raises:
+        Refused: `pack`, for an extension that says something else.
+    """
+    if text(extension, "url") != packs.WITHDRAWN:
+        raise Refused(Problem(Code.PACK, "PlanDefinition.extension", text(extension, "url")))
     parts = {text(one, "url"): members(one) for one in items(extension.get("extension"))}
     return text(parts.get("rule"), "valueCode"), text(parts.get("reason"), "valueString")

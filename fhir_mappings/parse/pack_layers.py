@@ -11,7 +11,7 @@ import msgspec
 from fhir_mappings.model.json import Json, Tree, items, members, text
 from fhir_mappings.model.pack_head import PackHead
 from fhir_mappings.parse.value_sets import ValueSet
-from fhir_mappings.problems import Code, Problem, Refused
+from fhir_mappings.problems import Code, Problem, Refused, refuse_any
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -43,12 +43,17 @@ def laid(base: Layer, own: Layer) -> Layer:
     another one are judged by that one's rules.
 
     Raises:
-        Refused: `pack`, where the base is not the pack and version that the own one names.
+        Refused: `pack`, where the base is not the pack and version that the own one names, or a
+            set of the base is told anew: codes are added to it, never taken.
     """
     named = own.head.base
     if named is None or (named.url, named.version) != (base.head.library, base.head.version):
         at = "Library.relatedArtifact"
         raise Refused(Problem(Code.PACK, at, f"base {base.head.version}"))
+    refuse_any(
+        Problem(Code.PACK, "ValueSet", name)
+        for name in sorted(own.canonicals.keys() & base.canonicals.keys())
+    )
     rules = {**base.rules, **own.rules}
     tables, like = _variants(joined(base.tables, own.tables))
     return Layer(

@@ -11,29 +11,49 @@ from fhir_mappings.model.pack import Listed
 from fhir_mappings.parse.concepts import Naming
 
 
-class _Contains(msgspec.Struct, frozen=True, gc=False):
+class Described(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What any resource of a pack may say of itself; another element refuses the pack."""
+
+    id: str
+    url: str = ""
+    version: str = ""
+    name: str = ""
+    title: str = ""
+    status: str = ""
+    experimental: bool = False
+    date: str = ""
+    publisher: str = ""
+    description: str = ""
+    copyright: str = ""
+    language: str = ""
+
+
+class _Contains(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     system: str
     code: str
     display: str = ""
 
 
-class _Expansion(msgspec.Struct, frozen=True):
+class _Expansion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    timestamp: str = ""
     contains: tuple[_Contains, ...] = ()
 
 
-class _Include(msgspec.Struct, frozen=True, rename="camel"):
+class _Include(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     value_set: tuple[str, ...] = ()
 
 
-class _Compose(msgspec.Struct, frozen=True):
+class _Compose(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     include: tuple[_Include, ...] = ()
 
 
-class ValueSet(msgspec.Struct, frozen=True, tag_field="resourceType", tag="ValueSet"):
-    """One file: the codes of one set in one code system, or what a whole set includes."""
+class ValueSet(Described, frozen=True, kw_only=True, tag_field="resourceType", tag="ValueSet"):
+    """One file: the codes of one set in one code system, or what a whole set includes.
 
-    id: str
-    url: str = ""
+    A set told in another way (by concepts, filters, exclusions) is refused: it would be read as
+    empty.
+    """
+
     expansion: _Expansion = _Expansion()
     compose: _Compose = _Compose()
 

@@ -9,6 +9,8 @@ import pytest
 
 from fhir_mappings.decide.pack_check import check_pack, overlaps
 from fhir_mappings.model.rule import Rule
+from fhir_mappings.parse.pack_files import read_layer
+from fhir_mappings.parse.pack_layers import laid
 from fhir_mappings.problems import Code, Refused
 from fhir_mappings.render.checked import checked
 from service.content import load
@@ -228,6 +230,17 @@ def test_a_pack_for_another_version_of_its_base_is_refused(tmp_path: Path) -> No
         load.load_pack(tmp_path)
 
     assert caught.value.problems[0].context == f"base {the_base().head.version}"
+
+
+def test_a_set_of_the_base_is_not_told_anew() -> None:
+    files = files_of(plain())
+    name = next(one for one, held in the_base().includes.items() if len(held) > 1)
+    whole = {"resourceType": "ValueSet", "id": name, "url": f"https://x.example/ValueSet/{name}"}
+
+    with pytest.raises(Refused) as caught:
+        laid(the_base(), read_layer(files | {"whole.json": json.dumps(whole).encode()}))
+
+    assert [one.context for one in caught.value.problems] == [name]
 
 
 def test_a_source_for_another_version_of_its_base_is_refused() -> None:

@@ -182,6 +182,34 @@ def test_an_expression_does_not_say_what_elements_say(tmp_path: Path) -> None:
     assert [one.context for one in problems] == ["condition"]
 
 
+@pytest.mark.parametrize(
+    ("file", "element", "value"),
+    [
+        ("PlanDefinition-tpi-core.json", "goal", []),
+        ("Library-tpi-core.json", "modifierExtension", []),
+        ("lab-inr.loinc.json", "immutable", True),
+    ],
+)
+def test_an_element_that_is_not_read_refuses_the_pack(
+    file: str, element: str, value: object
+) -> None:
+    tree: Tree = json.loads(shipped()[file])
+
+    problems = refusal(shipped() | {file: json.dumps({**tree, element: value}).encode()})
+
+    assert element in {one.context for one in problems}
+
+
+@pytest.mark.parametrize("told", ["exclude", "inactive"])
+def test_a_set_that_is_told_in_another_way_is_not_read_as_empty(told: str) -> None:
+    tree: Tree = json.loads(shipped()["anticoagulants.json"])
+    tree["compose"][told] = []
+
+    problems = refusal(shipped() | {"anticoagulants.json": json.dumps(tree).encode()})
+
+    assert told in {one.context for one in problems}
+
+
 def refused_plan(folder: Path, change: Callable[[Tree], None]) -> tuple[Problem, ...]:
     files = {path.name: path.read_bytes() for path in SHIPPED.iterdir() if path.name != SUMS}
     plan: Tree = json.loads(files[PLAN])
