@@ -40,6 +40,8 @@ def main() -> None:
     reader.add_argument("--json", type=Path, help="keep the figures of each repetition")
     reader.add_argument("--doc", type=Path, help="write the table into a page, between its marks")
     asked = reader.parse_args()
+    if asked.doc and asked.only:
+        reader.error("--doc writes the whole table: not with --only")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server must not outlive us
     found: dict[str, list[Figure]] = {}
     with machine() as on:

@@ -153,7 +153,7 @@ async def _delivered(on: Machine, database: Database, port: int, mute: int) -> D
             to_all = await waiting.carried([*islice(jobs, TO_ALL)])
             work_ms = (worker.worked() - before) / TO_ALL
             rate = to_all.per_second / 2
-            some = int(rate * SECONDS)
+            some = min(int(rate * SECONDS), (COPIES - TO_ALL) // 3)
             last = waiting.placers[-2:]
             alive = await waiting.carried([*islice(jobs, some)], per_second=rate, dead=last)
             await _moved(waiting, last[0], mute)
