@@ -81,7 +81,8 @@ async def _one_of_each(door: Door) -> None:
     """One resource of every type that a placer writes by itself, and a deleted one."""
     async with door.client("placer") as client:
         for rtype in PLAIN:
-            body = a_resource(rtype, id=f"victim-{rtype}", language=VICTIM)
+            tag = {"system": "http://codes.example", "code": VICTIM}
+            body = a_resource(rtype, id=f"victim-{rtype}", meta={"tag": [tag]})
             answer = await client.put(f"/fhir/{rtype}/victim-{rtype}", json=body, headers=JSON)
             assert answer.status_code == 201, answer.text
         gone = await client.delete("/fhir/Flag/victim-Flag")
