@@ -14,8 +14,8 @@ from fhir_mappings.model.rule import Input, Rule
 from fhir_mappings.terms.packs import LOCAL
 
 
-class Unsourced(msgspec.Struct, frozen=True, kw_only=True):
-    """A number of a rule that somebody has to sign; `value` is None where it is a table."""
+class Number(msgspec.Struct, frozen=True, kw_only=True):
+    """A threshold of a rule, and where it comes from; `value` is None where it is a table."""
 
     rule: str
     what: str
@@ -42,9 +42,10 @@ class Overlap(msgspec.Struct, frozen=True, kw_only=True):
 class PackFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a pack holds.
 
-    `partial` rules have something that stands only in words; `unsourced` numbers no source;
-    `dangling` sets neither codes nor words, so nothing can match them. `signature` is None until
-    a clinic's reviewer has signed the content, and may be one that does not count.
+    `partial` rules have something that stands only in words; `unsourced` numbers no source, so
+    somebody has to sign them; `dangling` sets neither codes nor words, so nothing can match them.
+    `signature` is None until a clinic's reviewer has signed the content, and may be one that does
+    not count.
     """
 
     name: str
@@ -55,7 +56,7 @@ class PackFacts(msgspec.Struct, frozen=True, kw_only=True):
     by_kind: dict[str, int]
     codes: dict[str, int]
     partial: tuple[str, ...]
-    unsourced: tuple[Unsourced, ...]
+    unsourced: tuple[Number, ...]
     dangling: tuple[str, ...]
     unreachable: tuple[Unreachable, ...]
     signature: Signature | None
@@ -79,20 +80,20 @@ def check_pack(pack: Pack) -> PackFacts:
         by_kind=dict(Counter(str(rule.kind) for rule in rules)),
         codes={system: len(listed) for system, listed in sorted(pack.codes.items())},
         partial=pack.partial,
-        unsourced=tuple(_unsourced(rules)),
+        unsourced=tuple(one for one in numbers(pack) if LOCAL in one.origin),
         dangling=dangling,
         unreachable=tuple(_unreachable(pack, frozenset(dangling))),
         signature=pack.signature,
     )
 
 
-def _unsourced(rules: tuple[Rule, ...]) -> Iterator[Unsourced]:
-    for rule in rules:
-        for one in rule.thresholds:
-            if LOCAL in one.origin:
-                yield Unsourced(
-                    rule=rule.id, what=one.what, value=one.value, unit=one.unit, origin=one.origin
-                )
+def numbers(pack: Pack) -> tuple[Number, ...]:
+    """Return every threshold, in the order of the pack."""
+    return tuple(
+        Number(rule=rule.id, what=one.what, value=one.value, unit=one.unit, origin=one.origin)
+        for rule in pack.content.rules
+        for one in rule.thresholds
+    )
 
 
 def _dangling(pack: Pack) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import structs
 
-from fhir_mappings.decide.pack_check import PackFacts, check_pack, overlaps
+from fhir_mappings.decide.pack_check import PackFacts, check_pack, numbers, overlaps
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.parse.own_pack import SOURCE
 from fhir_mappings.parse.pack_examples import FILE, read_examples
@@ -70,6 +71,9 @@ def check(
     *,
     directory: Directory = None,
     base: BaseFolder = None,
+    every_number: Annotated[
+        bool, typer.Option("--numbers", help="List every threshold with its value and origin.")
+    ] = False,
     overlapping: Annotated[
         bool, typer.Option("--overlaps", help="List the sets that share codes too.")
     ] = False,
@@ -92,6 +96,8 @@ def check(
 
     loaded = carry_out(output, work)
     pack = check_pack(loaded)
+    for number in numbers(loaded) if every_number else ():
+        output.result("number", **structs.asdict(number))
     for one in overlaps(loaded) if overlapping else ():
         output.result("overlap", sets=one.sets, codes=one.codes, example=one.example)
     _tell(output, pack)
@@ -108,7 +114,7 @@ def _tell(output: Output, pack: PackFacts) -> None:
     for rule in pack.partial:
         output.result("partial", rule=rule, what="something of it stands only in words")
     for one in pack.unsourced:
-        output.result("unsourced", rule=one.rule, what=one.what)
+        output.result("unsourced", rule=one.rule, what=one.what, value=one.value, unit=one.unit)
     output.result(
         "pack", name=pack.name, version=pack.version, rules=pack.rules,
         digest=pack.digest, clinically_reviewed=pack.signed,

@@ -12,7 +12,7 @@ from fhir_mappings.model.json import Tree
 from service.cli import app
 from service.content.load import SIGNATURE, load_pack
 from service.loop.look import said
-from tests.kit.own_packs import a_source, plain, the_base
+from tests.kit.own_packs import a_source, own_pack, plain, the_base
 
 PAYLOADS = Path("tests/data/payloads/tpi")
 
@@ -102,6 +102,17 @@ def test_a_check_lists_every_number_without_a_source() -> None:
     ]
     assert listed == [(one.rule, one.what) for one in check_pack(load_pack()).unsourced]
     assert checked.exit_code == 0
+
+
+def test_every_number_is_listed_as_a_clinic_names_it_in_its_own_pack() -> None:
+    told = run("check", "--numbers", "--json")
+
+    rows: list[Tree] = [json.loads(line) for line in told.stdout.splitlines()]
+    listed = [one for one in rows if said(one, "kind") == "number"]
+    chosen = next(one for one in listed if isinstance(one["value"], (int, str)))
+    number = {name: chosen[name] for name in ("rule", "what")}
+    own_pack(plain(numbers=[{**number, "was": chosen["value"], "now": 1, "origin": "ours"}]))
+    assert len(listed) == sum(len(one.thresholds) for one in load_pack().content.rules)
 
 
 def test_a_pack_whose_set_lost_its_codes_and_words_fails_the_check(tmp_path: Path) -> None:
