@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     pack: Path | None = None
     """Folder of the content pack that judges; none: the one we ship."""
     pack_base: Path | None = None
-    """Folder of the pack that it changes, where that is a build of its own; none: ours as shipped."""
+    """Folder of the pack that it changes, where that is another build; none: ours as shipped."""
     pack_reviewers: Path | None = None
     """File with the public keys of those whose signature on a pack counts; none: nobody's does."""
 
