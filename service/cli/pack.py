@@ -14,11 +14,12 @@ from service.cli.carry import Unusable, carry_out, settings_or_fail
 from service.cli.clinic import bytes_of
 from service.cli.output import AsJson, Exit, Output, Plain
 from service.cli.pack_adopt import adopt
-from service.cli.pack_screens import BaseFolder, Directory, diff, explain, try_out
+from service.cli.pack_screens import BaseFolder, Directory, diff, expect_right, explain, try_out
 from service.content.load import SIGNATURE, load_pack, open_folders
 from service.content.packs.files import write
 from service.content.packs.own import own_files
 from service.deps import utc_now
+from service.reads.pack_examples import try_examples
 
 app = typer.Typer(
     help="Make, check, sign, try and adopt a content pack, and see why it says what it says.\n\n"
@@ -167,6 +168,8 @@ def sign(
 ) -> None:
     """Sign a pack that was read: name, version and every byte of it and of its base.
 
+    A pack of which an example is wrong is not signed.
+
     Whoever's key it is answers for the content; any later change makes the signature void.
     """
     output = Output(as_json=as_json, plain=plain)
@@ -174,7 +177,9 @@ def sign(
     from service.content.signature import sign as signed  # noqa: PLC0415 - as above
 
     async def work() -> Pack:
-        pack = load_pack(directory, base=base or settings.pack_base)
+        under = base or settings.pack_base
+        expect_right(try_examples(directory, base=under))
+        pack = load_pack(directory, base=under)
         at = utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
         (directory / SIGNATURE).write_bytes(signed(pack, key_file, at=at) + b"\n")
         return pack

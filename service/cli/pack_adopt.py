@@ -10,7 +10,7 @@ from fhir_mappings.model.pack import Pack
 from service.cli.carry import Unusable, carry_out, settings_or_fail
 from service.cli.output import AsJson, Output, Plain
 from service.cli.owner import owner_deps, tenants
-from service.cli.pack_screens import BaseFolder, told_change
+from service.cli.pack_screens import BaseFolder, expect_right, told_change
 from service.content.load import load_pack
 from service.deps import Deps
 from service.flows.adopt_pack import AdoptPack, PackAdopted, adopt_pack
@@ -81,11 +81,8 @@ async def _clinics(deps: Deps) -> list[tuple[str, Caller]]:
 
 
 def _tried(settings: Settings, directory: Path | None, base: Path | None) -> Pack:
-    """Load a pack whose own examples say what they should (SECURITY T60)."""
     under = base or settings.pack_base
-    wrong = [one.example.name for one in try_examples(directory, base=under).tried if not one.right]
-    if wrong:
-        raise Unusable(f"{len(wrong)} of its examples are wrong.", "Run `tpi pack test`.")
+    expect_right(try_examples(directory, base=under))
     return load_pack(directory, base=under, reviewers=settings.pack_reviewers)
 
 

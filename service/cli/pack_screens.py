@@ -133,7 +133,7 @@ def try_out(
         return try_examples(directory or settings.pack, base=base or settings.pack_base)
 
     trial = carry_out(output, work)
-    wrong = [one for one in trial.tried if not one.right]
+    wrong = trial.wrong
     for one in wrong:
         output.result("wrong", example=one.example.name, differs=tuple(_differs(one)))
     for rule, shows in trial.lacking.items():
@@ -146,6 +146,16 @@ def try_out(
             "→ Correct the pack; or say in its own examples.json, by the same name, what is meant."
         )
         raise typer.Exit(Exit.FAULT)
+
+
+def expect_right(trial: Trial) -> None:
+    """Let a pack pass whose examples are all right (SECURITY T60).
+
+    Raises:
+        Unusable: one is wrong.
+    """
+    if trial.wrong:
+        raise Unusable(f"{len(trial.wrong)} of its examples are wrong.", "Run `tpi pack test`.")
 
 
 def _differs(tried: Tried) -> Iterator[str]:

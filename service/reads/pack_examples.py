@@ -49,6 +49,11 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     tried: tuple[Tried, ...]
     lacking: dict[str, tuple[str, ...]]
 
+    @property
+    def wrong(self) -> tuple[Tried, ...]:
+        """Return the examples of which the pack says something else."""
+        return tuple(one for one in self.tried if not one.right)
+
 
 def try_examples(directory: Path | None, *, base: Path | None = None) -> Trial:
     """Screen a pack's examples, those of its base first.

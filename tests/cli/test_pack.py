@@ -15,6 +15,7 @@ from service.loop.look import said
 from tests.kit.own_packs import a_source, own_pack, plain, the_base
 
 PAYLOADS = Path("tests/data/payloads/tpi")
+WRONG = {"name": "nothing fires", "findings": {"BLK-00": "block"}, "outcome": "block"}
 
 
 def run(*arguments: str, env: dict[str, str] | None = None) -> Result:
@@ -205,15 +206,25 @@ def test_a_pack_differs_in_nothing_from_itself() -> None:
 
 
 def test_a_wrong_example_fails_the_test_of_a_pack_by_its_name(tmp_path: Path) -> None:
-    case = {"name": "nothing fires", "findings": {"BLK-00": "block"}, "outcome": "block"}
-    folder = a_folder(tmp_path, plain(), examples={"cases": [case]})
+    folder = a_folder(tmp_path, plain(), examples={"cases": [WRONG]})
 
     tried = run("test", "--pack", str(folder), "--json")
 
     rows: list[Tree] = [json.loads(line) for line in tried.stdout.splitlines()]
     wrong = [one for one in rows if said(one, "kind") == "wrong"]
-    assert [said(one, "example") for one in wrong] == ["nothing fires"]
+    assert [said(one, "example") for one in wrong] == [WRONG["name"]]
     assert tried.exit_code == 1
+
+
+def test_a_pack_with_a_wrong_example_is_not_signed(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, plain(), examples={"cases": [WRONG]})
+    key, reviewers = str(tmp_path / "key"), str(tmp_path / "reviewers.json")
+    run("key", key, "--name", "Synthetic Reviewer", "--role", "x", "--reviewers", reviewers)
+
+    refused = run("sign", str(folder), "--key", key)
+
+    assert refused.exit_code == 2
+    assert not (folder / SIGNATURE).exists()
 
 
 def test_every_example_of_the_shipped_pack_is_right() -> None:
