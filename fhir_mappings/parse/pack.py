@@ -57,7 +57,7 @@ def read_pack(layer: Layer, *, digest: str) -> Pack:
         reads=_reads(content),
         marked=_marked(content),
         partial=spoken_only(content, map(encode, rules)),
-        acts={rule.id: _acts(tree, layer) for rule, tree in zip(content.rules, rules, strict=True)},
+        acts={name: _acts(tree, layer) for name, tree in layer.written.items()},
     )
 
 
@@ -87,7 +87,10 @@ def _rule_faults(rules: Mapping[str, Tree]) -> Iterator[Problem]:
 
 
 def _acts(rule: Tree, layer: Layer) -> str:
-    """Digest what decides whether the rule fires; another sentence or source changes nothing."""
+    """Digest what decides whether the rule fires; another sentence or source changes nothing.
+
+    Nor does a variant that is like another one: it is another order's.
+    """
     held = {name: one for name, one in rule.items() if name not in _SAID}
     inputs = msgspec.json.encode(held, order="sorted")
     if b'"washout"' in inputs:

@@ -61,11 +61,13 @@ def read_layer(files: Mapping[str, bytes]) -> Layer:
     sets = tuple(one for one in found if isinstance(one, ValueSet))
     held = dict(_attached(library))
     actions = _trees(plan.action)
+    rules = _rules(actions)
     return Layer(
         head=_head(library),
         tables=held.get(packs.TABLES, {}),
         texts=held.get(packs.TEXTS, {}),
-        rules=_rules(actions),
+        rules=rules,
+        written=rules,
         actions={text(one, "id"): one for one in actions},
         sources={text(one, "label"): text(one, "citation") for one in _trees(plan.related)},
         withdrawn=dict(_withdrawn(one) for one in _trees(plan.extension)),

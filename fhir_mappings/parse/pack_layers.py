@@ -17,16 +17,17 @@ from fhir_mappings.problems import Code, Problem, Refused, refuse_any
 class Layer(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What one pack's files say.
 
-    `rules` are by their ids, `actions` the elements that they were read from. `sets` list codes;
-    `includes` name the sets inside each set that has a ValueSet of its own, none for a plain one;
-    `canonicals` are the addresses of those. `withdrawn` are rules of the base that act no more,
-    with the reason.
+    `rules` are by their ids; `written` are the same before new variants are named in them,
+    `actions` the elements that they were read from. `sets` list codes; `includes` name the sets
+    inside each set that has a ValueSet of its own, none for a plain one; `canonicals` are the
+    addresses of those. `withdrawn` are rules of the base that act no more, with the reason.
     """
 
     head: PackHead
     tables: Tree
     texts: Tree
     rules: Mapping[str, Tree]
+    written: Mapping[str, Tree]
     actions: Mapping[str, Tree]
     sources: Mapping[str, str]
     withdrawn: Mapping[str, str]
@@ -54,17 +55,15 @@ def laid(base: Layer, own: Layer) -> Layer:
         Problem(Code.PACK, "ValueSet", name)
         for name in sorted(own.canonicals.keys() & base.canonicals.keys())
     )
-    rules = {**base.rules, **own.rules}
+    both = {**base.rules, **own.rules}
+    rules = {name: one for name, one in both.items() if name not in own.withdrawn}
     tables, like = _variants(joined(base.tables, own.tables))
     return Layer(
         head=own.head,
         tables=tables,
         texts=joined(base.texts, own.texts),
-        rules={
-            name: members(_widened(one, like))
-            for name, one in rules.items()
-            if name not in own.withdrawn
-        },
+        rules={name: members(_widened(one, like)) for name, one in rules.items()},
+        written=rules,
         actions={},
         sources={**base.sources, **own.sources},
         withdrawn=own.withdrawn,

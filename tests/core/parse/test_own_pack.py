@@ -104,6 +104,15 @@ def test_other_sentences_change_nothing_that_acts() -> None:
     assert pack.acts == the_pack().acts
 
 
+def test_a_new_variant_changes_nothing_for_the_orders_of_others() -> None:
+    source = a_source(numbers=[], codes={}, rules={})
+
+    pack = own_pack(source)
+
+    assert source["variants"]
+    assert pack.acts == the_pack().acts
+
+
 def test_what_acts_in_a_changed_rule_has_another_digest() -> None:
     number = a_number()
 
