@@ -31,7 +31,7 @@ LATER: Final = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
-PATIENCE_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 300.0
 STAYS_BOOKED: Final = 0.2
 """The share of patients who are not yet here when the run ends: their windows stay taken."""
 _REST_SECONDS: Final = 0.3
