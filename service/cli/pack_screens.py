@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,8 @@ from fhir_mappings.decide.pack_diff import Change, Difference
 from fhir_mappings.decide.screening import Ruling, Verdict
 from fhir_mappings.model.finding import Evidence
 from fhir_mappings.model.lift import Datum, Decision, Lift
+from fhir_mappings.model.pack import Pack
+from fhir_mappings.parse.shape import Shape
 from fhir_mappings.problems import Refused
 from fhir_mappings.render.lifted_by import sentence
 from service.cli.carry import Unusable, carry_out, settings_or_fail
@@ -190,39 +192,41 @@ def diff(
         old = load_pack(None if before == Path("shipped") else before, base=base)
         new = load_pack(after, base=base)
         shape = load_shape()
-        found: list[tuple[str, Difference | None]] = []
-        for file in files:
-            try:
-                found.append((file.name, compared(bytes_of(file), old, new, shape, day=day)))
-            except Refused:
-                found.append((file.name, None))
-        return found
+        return [(one.name, _compared(bytes_of(one), old, new, shape, day)) for one in files]
 
-    compared_all = carry_out(output, work)
-    counted: Counter[str] = Counter()
-    for name, one in compared_all:
-        counted.update(_kinds(one))
+    found = carry_out(output, work)
+    for name, one in found:
         if one is None:
             output.result("refused", file=name, what="the door would refuse it")
         elif not one.same:
             told = f"{one.before.value} → {one.after.value}"
-            output.result(
-                "changed", file=name, outcome=told, rules=tuple(map(told_change, one.changes))
-            )
+            rules = tuple(map(told_change, one.changes))
+            output.result("changed", file=name, outcome=told, rules=rules)
+    changes = (change for _, one in found if one for change in one.changes)
+    for change, times in Counter(map(told_change, changes)).most_common():
+        output.result("rule", change=change, bundles=times)
+    kinds = Counter(_kind(one) for _, one in found)
     output.result(
-        "difference", bundles=len(files), same=counted["same"], outcome=counted["outcome"],
-        findings=counted["findings"], refused=counted["refused"],
+        "difference", bundles=len(files), same=kinds["same"], outcome=kinds["outcome"],
+        findings=kinds["findings"], refused=kinds["refused"],
     )  # fmt: skip
 
 
-def _kinds(one: Difference | None) -> Iterator[str]:
-    """Sort a Bundle into one kind: same, another outcome, only other findings, refused."""
+def _compared(body: bytes, old: Pack, new: Pack, shape: Shape, day: date) -> Difference | None:
+    """Compare two packs over one Bundle; None where the door would refuse it."""
+    try:
+        return compared(body, old, new, shape, day=day)
+    except Refused:
+        return None
+
+
+def _kind(one: Difference | None) -> str:
+    """Sort a Bundle: same, another outcome, only other findings, refused."""
     if one is None:
-        yield "refused"
-    elif one.same:
-        yield "same"
-    else:
-        yield "findings" if one.before is one.after else "outcome"
+        return "refused"
+    if one.same:
+        return "same"
+    return "findings" if one.before is one.after else "outcome"
 
 
 def told_change(one: Change) -> str:

@@ -190,6 +190,8 @@ def test_a_difference_names_each_bundle_and_rule_that_changes(tmp_path: Path) ->
     rows: list[Tree] = [json.loads(line) for line in told.stdout.splitlines()]
     changed = [one for one in rows if said(one, "kind") == "changed"]
     assert any(gone in str(one["rules"]) for one in changed)
+    by_rule = {said(one, "change"): one["bundles"] for one in rows if said(one, "kind") == "rule"}
+    assert sum(gone in change for change in by_rule) == 1
     total = rows[-1]
     assert total["bundles"] == len(list(PAYLOADS.glob("*.json")))
     assert len(changed) == int(str(total["outcome"])) + int(str(total["findings"])) > 0
