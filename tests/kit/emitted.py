@@ -20,6 +20,9 @@ _NEW_EACH_TIME: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d+|(?<=: )[A-Z][a-z]+day [^\"]*"
 )
 
+_WRITTEN: Final = re.compile(r"(POST|PUT) /fhir/[A-Za-z]+(/[A-Za-z0-9.-]+)?")
+"""Create and update: the answer is what was sent, in its sender's words."""
+
 
 class Emitted:
     """A folder of bodies, each in a file named after its shape, with where it was seen."""
@@ -62,8 +65,9 @@ def keep(where: str, body: object) -> None:
 
 
 async def keep_answer(answer: httpx2.Response) -> None:
-    """Keep an answer of our own door: a hook of the tests' HTTP client."""
+    """Keep what our own door says, but for a sender's resource: a hook of the tests' client."""
     if _chosen and "json" in answer.headers.get("content-type", ""):
         await answer.aread()
-        request = answer.request
-        keep(f"{answer.status_code} {request.method} {request.url.raw_path.decode()}", answer.text)
+        asked = f"{answer.request.method} {answer.request.url.raw_path.decode()}"
+        if answer.is_error or not _WRITTEN.fullmatch(asked):
+            keep(f"{answer.status_code} {asked}", answer.text)
