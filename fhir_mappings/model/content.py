@@ -47,6 +47,10 @@ class EntryState(Member, frozen=True, kw_only=True):
     missing_status: MissingStatus | None
     dispense_days: int | None
 
+    def ends(self, status: frozenset[str]) -> bool:
+        """Say whether a status ends an entry: one of several codings that is current keeps it."""
+        return not status.isdisjoint(self.ended) and status.isdisjoint(self.current)
+
 
 class Excluded(Member, frozen=True, kw_only=True):
     """Entries that are never read."""

@@ -61,16 +61,16 @@ def words(concept: Json) -> tuple[str, ...]:
     return (found,) if found else ()
 
 
-def first_codes(value: Json) -> frozenset[str]:
-    """Return the plain codes of an element: strings, booleans, first codes of CodeableConcepts."""
-    found = {_first_code(one) for one in (value if isinstance(value, list) else [value])}
-    return frozenset(code for code in found if code)
+def plain_codes(value: Json) -> frozenset[str]:
+    """Return the plain codes of an element: strings, booleans, codes of CodeableConcepts."""
+    held = value if isinstance(value, list) else [value]
+    return frozenset(code for one in held for code in _plain_codes(one))
 
 
-def _first_code(value: Json) -> str:
+def _plain_codes(value: Json) -> list[str]:
     if isinstance(value, bool):
-        return str(value).lower()
+        return [str(value).lower()]
     if isinstance(value, str):
-        return value
+        return [value] if value else []
     codings = items(members(value).get("coding"))
-    return next((code for one in codings if (code := text(one, "code"))), "")
+    return [code for one in codings if (code := text(one, "code"))]

@@ -19,7 +19,8 @@ ADDED: Entries = [
     one
     for case in CASES
     for one in case["add"]
-    if len(one) > len(("resourceType", "id", "subject")) and "modifierExtension" not in one
+    if len(one) > len(("resourceType", "id", "subject"))
+    and not {"modifierExtension", "implicitRules"} & one.keys()
 ]
 """Entries of the cases, but those that nobody may read past: they are told whatever they say."""
 

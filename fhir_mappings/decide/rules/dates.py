@@ -24,7 +24,7 @@ def latest(
         return entry.dated.days.last if entry.dated else None
     row = scene.plan.states.get(entry.rtype)
     status = entry.marks.get(row.element, frozenset[str]()) if row else frozenset[str]()
-    finished = row is not None and not status.isdisjoint(row.ended)
+    finished = row is not None and row.ends(status)
     groups = groups_of(scene, wanted, hit) if wanted and hit else ()
     end = last_use(scene, entry.use, groups, finished=finished)
     if end is None and entry.use.start is None:

@@ -49,9 +49,9 @@ def _told(
 ) -> State:
     status = entry.marks.get(row.element, frozenset[str]())
     if entry.use is not None:
-        finished = not status.isdisjoint(row.ended)
+        finished = row.ends(status)
         return _use_state(scene, entry.use, row, groups, finished=finished, washed=washed)
-    if not status.isdisjoint(row.ended) or _abated(scene, entry, row, told=bool(status)):
+    if row.ends(status) or _abated(scene, entry, row, told=bool(status)):
         return State.ENDED
     missing = row.missing_status
     if missing is None or not status.isdisjoint(row.current) or action not in missing.actions:

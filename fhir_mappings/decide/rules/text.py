@@ -16,6 +16,8 @@ from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.texts import PatternList, Texts
 
 _WORD: Final = re.compile(r"[^\W\d_]{3,}")
+_PARTS: Final = 4
+"""Less than one word in so many may be strange in a text that counts as readable."""
 _BRAND: Final = re.compile(r"\[[^\[\]]*\]")
 
 
@@ -96,13 +98,14 @@ class Patterns:
         return bool(words) and all(one in self._benign for one in words)
 
     def familiar(self, text: str) -> bool:
-        """Say whether most words of a text are in the language that the sets use.
+        """Say whether nearly all words of a text are in the language that the sets use.
 
-        What a text in another language says is not known.
+        What a text in another language says is not known, nor what one strange word of a few may
+        mean.
         """
         words = _WORD.findall(text.casefold())
         known = sum(one in self._familiar or one in self._benign for one in words)
-        return known * 2 > len(words)
+        return known * _PARTS > len(words) * (_PARTS - 1)
 
     def regions(self, texts: Iterable[str]) -> frozenset[str]:
         """Return the regions of the body that the texts name."""

@@ -8,7 +8,7 @@ from fhir_mappings.model.fact import EmptyList, Entry, Facts, Loose, Person, Unr
 from fhir_mappings.model.json import Held, Tree, items, members, text
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.when import Days
-from fhir_mappings.parse.concepts import Naming, first_codes
+from fhir_mappings.parse.concepts import Naming, plain_codes
 from fhir_mappings.parse.dates import either
 from fhir_mappings.parse.facts import medications, references
 from fhir_mappings.parse.facts.elements import said
@@ -91,7 +91,8 @@ class _Reading:
         stands, is named as unread.
         """
         for inner in inside(held, self._source(held)):
-            if inner.rtype in _NOT_ENTRIES | {"Medication"}:
+            medication = inner.rtype == "Medication" and held.identity.rtype not in BOXES
+            if inner.rtype in _NOT_ENTRIES or medication:
                 continue
             owner, loose = whose(inner)
             if owner is Whose.OTHER:
@@ -133,7 +134,7 @@ class _Reading:
         )
 
     def _marks(self, tree: Tree) -> dict[str, frozenset[str]]:
-        return {one: first_codes(tree[one]) for one in self._pack.marked if one in tree}
+        return {one: plain_codes(tree[one]) for one in self._pack.marked if one in tree}
 
     def _entry(self, held: Held, source: Source, loose: tuple[Loose, ...]) -> Entry:
         rtype, tree, reference = source.rtype, source.tree, str(held.identity)

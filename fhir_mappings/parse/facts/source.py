@@ -15,7 +15,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     `root` is the FHIRPath of the resource, its type unless another one holds it; `holder` is the
     resource that contains it, or itself; `near` what stands beside it in a Bundle that came as
-    an entry, by reference.
+    an entry, by reference, with the key of each.
     """
 
     chart: Chart
@@ -24,10 +24,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     tree: Tree
     root: str
     holder: Tree
-    near: Mapping[str, Tree] = {}
+    near: Mapping[str, tuple[Tree, str]] = {}
 
     def follow(self, reference: str) -> tuple[Tree, str] | None:
-        """Return the resource a reference leads to and its own reference; "" for one inside.
+        """Return the resource a reference leads to and its key; "" for a contained one.
 
         A reference to a version leads to the resource as it stands now.
         """
@@ -38,7 +38,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
             return (found, "") if wanted and found is not None else None
         bare = reference.partition("/_history/")[0]
         if bare in self.near:
-            return self.near[bare], ""
+            return self.near[bare]
         held = self.chart.lookup.get(bare)
         return (held.tree, str(held.identity)) if held else None
 
