@@ -41,6 +41,7 @@ MOST = 800
 CELLS = cells(the_pack())
 SETS = sorted({one.name for one in CELLS})
 OF_ORDER = "ServiceRequest"
+pytestmark = pytest.mark.timeout(240)
 COUNTED = {"recent-injection-procedures", "service-tpi-injection"}
 """Sets of which a rule wants several days; `test_every_input_fires` gives it those."""
 
