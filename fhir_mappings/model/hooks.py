@@ -105,12 +105,14 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 class Advice(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to say; all empty where nothing concerns us.
 
-    `gaps` are the keys of `PREFETCH` that were not, or not wholly, read. `invalid` counts
-    resources that are not FHIR R4. `here` is false where what stands in our own records could not
+    `unjudged` counts further orders of ours for which there was no time. `gaps` are the keys of
+    `PREFETCH` that were not, or not wholly, read. `invalid` counts resources that are not FHIR R4.
+    `here` is false where what stands in our own records could not
     be read in time.
     """
 
     judged: tuple[Judged, ...] = ()
+    unjudged: int = 0
     gaps: Mapping[str, Given] = {}
     invalid: int = 0
     here: bool = True

@@ -53,22 +53,23 @@ def cards(advice: Advice, sources: Mapping[str, str]) -> tuple[Card, ...]:
 
     `sources` leads from the key of a source to its citation (the content pack's).
     """
-    found = [card for one in advice.judged for card in _screened(one.screening, advice, sources)]
+    found = [card for one in advice.judged for card in _screened(one.screening, sources)]
+    lines = list(_unchecked(advice))
+    if advice.judged and lines:
+        found.append(_not_checked(lines, advice.judged[0].screening.judged_by))
     found += [_moved(one) for one in advice.moved]
     order = ["info", "warning", "critical"]
     found.sort(key=lambda one: order.index(str(one.tree["indicator"])), reverse=True)
     return tuple(found)
 
 
-def _screened(screening: Screening, advice: Advice, sources: Mapping[str, str]) -> Iterator[Card]:
+def _screened(screening: Screening, sources: Mapping[str, str]) -> Iterator[Card]:
     for one in screening.findings:
         if one.action is not Action.INFO:
             yield _gating(one, screening.judged_by, sources)
     notes = [one for one in screening.findings if one.action is Action.INFO]
     if notes:
         yield _informing(notes, screening.judged_by)
-    if lines := list(_unchecked(advice)):
-        yield _not_checked(lines, screening.judged_by)
 
 
 def _gating(finding: Finding, label: str, sources: Mapping[str, str]) -> Card:
@@ -119,6 +120,9 @@ def _unchecked(advice: Advice) -> Iterator[str]:
     if advice.invalid:
         number = f"{advice.invalid} resources" if advice.invalid > 1 else "1 resource"
         yield f"- {number}: no valid FHIR R4, and may be misread"
+    if advice.unjudged:
+        number = f"{advice.unjudged} further orders" if advice.unjudged > 1 else "1 further order"
+        yield f"- {number}: not screened in time"
 
 
 def _moved(moved: Moved) -> Card:

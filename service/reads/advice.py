@@ -46,8 +46,10 @@ class _Candidate(msgspec.Struct, frozen=True, kw_only=True):
     planned: date | None
 
 
-async def advice(deps: Deps, caller: Caller, call: HookCall) -> Advice:
+async def advice(deps: Deps, caller: Caller, call: HookCall, *, until: float) -> Advice:
     """Screen what concerns us; nothing does, as a rule: then nothing is read either.
+
+    `until` is a moment of the event loop's clock: what is not read by then is told as not read.
 
     Raises:
         Refused: `role` for anyone but a placer's client; `other-patients-data` for an order of
@@ -56,7 +58,7 @@ async def advice(deps: Deps, caller: Caller, call: HookCall) -> Advice:
     allow(caller, Verb.PRECHECK)
     if caller.placer is None:
         raise Refused(Problem(Code.ROLE, context=Verb.PRECHECK.value))
-    work = _Work(deps, caller, caller.placer, call)
+    work = _Work(deps, caller, caller.placer, call, until)
     drafts = work.drafts()
     if any(one.order in call.strangers for one in drafts):
         raise Refused(Problem(Code.OTHER_PATIENTS_DATA, "context.draftOrders"))
@@ -72,14 +74,16 @@ async def advice(deps: Deps, caller: Caller, call: HookCall) -> Advice:
 class _Work:
     """One call while it runs, and the moment at which it answers."""
 
-    def __init__(self, deps: Deps, caller: Caller, space: UUID, call: HookCall) -> None:
+    def __init__(
+        self, deps: Deps, caller: Caller, space: UUID, call: HookCall, until: float
+    ) -> None:
         self._deps = deps
         self._caller = caller
         self._space = space
         self._call = call
         self._now = deps.now()
         self._day = days.clinic_day(self._now, caller.zone)
-        self._until = asyncio.get_running_loop().time() + deps.settings.cds_seconds
+        self._until = until
 
     async def in_time(self, work: Awaitable[T]) -> T | None:
         """Wait as long as there is time; None where there was too little."""
@@ -131,13 +135,18 @@ class _Work:
             return Advice(moved=await records.moved(conn, here, since=since))
 
     async def judged(self, wanted: Sequence[_Candidate], here: Here | None) -> Advice:
-        """Look up what was not given, and screen each order."""
+        """Look up what was not given, and screen the orders, the first of them in any case."""
         given, found = await self._given(here)
         held = (*self._call.held, *found)
+        judged: list[Judged] = []
+        for one in wanted:
+            if judged and asyncio.get_running_loop().time() > self._until:
+                break
+            judged.append(Judged(order=one.order, screening=self._screened(one, held, here)))
+            await asyncio.sleep(0)  # others wait too (SECURITY T61)
         return Advice(
-            judged=tuple(
-                Judged(order=one.order, screening=self._screened(one, held, here)) for one in wanted
-            ),
+            judged=tuple(judged),
+            unjudged=len(wanted) - len(judged),
             gaps={key: one for key, one in given.items() if one not in _READ},
             invalid=sum(1 for one in held if self._is_invalid(one)),
             here=here is not None,

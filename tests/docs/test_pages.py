@@ -98,6 +98,7 @@ def test_an_ehr_asks_for_advice_as_the_guide_says(database: Database, tmp_path: 
         DATABASE_URL=database.urls.owner,
         TPI_PORT=str(door),
         TPI_OPS_PORT=str(ops),
+        TPI_CDS_SECONDS="30",
         TPI_PUBLIC_URL=f"http://127.0.0.1:{door}",
     )
     places = {"build/": f"{tmp_path}/", ":8080": f":{door}", ":8081": f":{ops}"}

@@ -1,5 +1,6 @@
 """`POST /cds-services/{id}`: one call of a hook, answered with cards."""
 
+import asyncio
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -15,19 +16,29 @@ from service.http.cds.discovery import JSON, PATH
 from service.http.exchange import Answer, Ask, Route, answer
 from service.reads.advice import advice
 
+NAMING_SECONDS: Final = 0.1
+"""What noting the cards may take beyond the half second of the answer itself."""
+
 
 async def serve(hook: Hook, deps: Deps, ask: Ask) -> Answer:
     """Answer what stands against an order of ours, with no card where nothing is ours."""
-    found = cards(await advice(deps, ask.caller, call(ask.tree, hook)), deps.pack.content.sources)
-    shown = await _shown(hook, deps, ask, found) if found else []
+    until = asyncio.get_running_loop().time() + deps.settings.cds_seconds
+    said = await advice(deps, ask.caller, call(ask.tree, hook), until=until)
+    found = cards(said, deps.pack.content.sources)
+    shown = await _shown(hook, deps, ask, found, until + NAMING_SECONDS) if found else []
     return answer(HTTPStatus.OK, {"cards": shown}, JSON)
 
 
-async def _shown(hook: Hook, deps: Deps, ask: Ask, found: tuple[Card, ...]) -> list[Json]:
-    """Give each card an id that feedback can name; without the database they go out unnamed."""
+async def _shown(
+    hook: Hook, deps: Deps, ask: Ask, found: tuple[Card, ...], until: float
+) -> list[Json]:
+    """Give each card an id that feedback can name; without time or database they go out unnamed."""
     noted = tuple(Shown(id=deps.new_id(), rules=one.about) for one in found)
     try:
-        await show_cards(deps, ask.caller, ShowCards(service=hook.service, shown=noted))
+        async with asyncio.timeout_at(until):
+            await show_cards(deps, ask.caller, ShowCards(service=hook.service, shown=noted))
+    except TimeoutError:
+        return [one.tree for one in found]
     except Refused as refused:
         if refused.kind is not Kind.UNAVAILABLE:
             raise

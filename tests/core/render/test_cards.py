@@ -1,5 +1,6 @@
 """Cards say what a finding says, in the form that CDS Hooks 2.0 wants, and as text alone."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -167,7 +168,7 @@ def alive(text: str) -> str:
         for place, one in enumerate(bare)
         if one in ACTIVE and one != "\\" and (place == 0 or bare[place - 1] != "\\")
     ]
-    return "".join(found) + ("://" if "://" in bare else "")
+    return "".join([*found, *re.findall(r"(?<!\\)://|www\.", bare)])
 
 
 @pytest.mark.parametrize(
@@ -191,6 +192,7 @@ def test_each_gap_is_a_line_and_null_is_none() -> None:
         gaps={"conditions": Given.ABSENT, "allergies": Given.FAILED, "statements": Given.PART},
         here=False,
         invalid=2,
+        unjudged=1,
     )
 
     (card,) = found
@@ -200,6 +202,7 @@ def test_each_gap_is_a_line_and_null_is_none() -> None:
         "- medicines taken: only in part: there is more",
         "- what the clinic holds of this patient: not read in time",
         "- 2 resources: no valid FHIR R4, and may be misread",
+        "- 1 further order: not screened in time",
     ]
 
 

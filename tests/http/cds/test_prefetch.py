@@ -243,6 +243,20 @@ async def test_without_time_the_clinics_own_records_are_told_as_not_read(door: D
     assert wanted.items() <= topics(answer).items()
 
 
+async def test_without_time_the_first_order_is_screened_and_the_others_are_told(
+    door: Door,
+) -> None:
+    resources = as_the_ehr_has_it(plain("active-infection"))
+    order = order_of(resources)
+    orders = [{**order, "id": f"o{number}"} for number in range(4)]
+    call = a_call("order-sign", prefetch=prefetched(resources), draftOrders=drafts(*orders))
+    async with an_ehr() as ehr, a_desk(door, ehr, seconds=1e-9) as desk:
+        answer = await asked(desk, call)
+
+    assert "critical" in topics(answer).values()
+    assert "- 3 further orders: not screened in time" in unchecked(answer)
+
+
 async def test_looked_up_data_of_another_patient_are_not_used(door: Door) -> None:
     resources = as_the_ehr_has_it(plain("active-infection"))
     stranger = [

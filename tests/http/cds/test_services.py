@@ -531,6 +531,16 @@ async def test_two_orders_of_ours_are_both_judged(shared: Door) -> None:
     assert len(cards_of(both)) == 2 * len(cards_of(alone))
 
 
+async def test_what_was_not_checked_is_said_once_for_all_orders(shared: Door) -> None:
+    first = order_of(as_the_ehr_has_it(plain("clean")))
+    call = a_call("order-sign", draftOrders=drafts(first, {**first, "id": "second"}))
+
+    found = cards_of(await asked(shared, call))
+
+    about = [one["source"].get("topic", {}).get("code") for one in found]
+    assert about.count("not-checked") == 1
+
+
 async def test_the_number_of_an_order_does_not_matter(shared: Door) -> None:
     answer = await asked(shared, order_sign(plain("clean")))
     other = await asked(shared, order_sign(numbered(plain("clean"), "88")))
