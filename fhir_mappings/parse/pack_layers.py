@@ -48,6 +48,8 @@ def laid(base: Layer, own: Layer) -> Layer:
             set of the base is told anew: codes are added to it, never taken.
     """
     named = own.head.base
+    if base.head.base is not None:
+        raise Refused(Problem(Code.PACK, "Library.relatedArtifact", "a base that has a base"))
     if named is None or (named.url, named.version) != (base.head.library, base.head.version):
         at = "Library.relatedArtifact"
         raise Refused(Problem(Code.PACK, at, f"base {base.head.version}"))

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import uvloop
 
-from fhir_mappings.problems import TABLE, Refused
+from fhir_mappings.problems import TABLE, Problem, Refused
 from service.cli.output import Exit, Output
 from service.content.load import KeyUnusable
 from service.settings import Settings, SettingsError, read_settings
@@ -48,10 +48,8 @@ def carry_out(output: Output, work: Callable[[], Awaitable[Done]]) -> Done:
     except Unusable as unusable:
         output.fail(unusable.fault, unusable.repair, unusable.code)
     except Refused as refused:
-        told = [(TABLE[one.code], one.expression) for one in refused.problems]
-        faults = [f"{row.sentence} {at}".rstrip() for row, at in told]
-        repairs = dict.fromkeys(row.repair for row, _ in told)
-        output.fail("\n".join(faults), " ".join(repairs))
+        repairs = dict.fromkeys(TABLE[one.code].repair for one in refused.problems)
+        output.fail("\n".join(map(_told, refused.problems)), " ".join(repairs))
     except KeyUnusable as fault:
         output.fail(f"{fault}.", "Name a file of keys as `tpi pack key` makes them.", Exit.USAGE)
     except SchemaError as fault:
@@ -64,3 +62,9 @@ def carry_out(output: Output, work: Callable[[], Awaitable[Done]]) -> Done:
             "Check DATABASE_URL and that the server runs; `tpi doctor` says more.",
             Exit.UNKNOWN,
         )
+
+
+def _told(problem: Problem) -> str:
+    """Say a problem, its place, and what of a closed set it is about."""
+    where = ": ".join(part for part in (problem.expression, problem.context) if part)
+    return f"{TABLE[problem.code].sentence} {where}".rstrip()

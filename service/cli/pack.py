@@ -51,8 +51,7 @@ def build(
     output = Output(as_json=as_json, plain=plain)
 
     async def work() -> dict[str, bytes]:
-        (under,) = open_folders(base)
-        files = own_files(bytes_of(source / SOURCE), under.layer)
+        files = own_files(bytes_of(source / SOURCE), open_folders(base)[-1].layer)
         if (source / FILE).exists():
             files[FILE] = bytes_of(source / FILE)
             read_examples(files[FILE])

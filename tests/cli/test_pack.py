@@ -147,7 +147,19 @@ def test_nothing_is_written_for_a_source_that_could_not_be_carried_out(tmp_path:
     built = run("build", str(tmp_path), str(tmp_path / "built"))
 
     assert built.exit_code == 1
+    assert "pack.json: colour" in built.stderr
     assert not (tmp_path / "built").exists()
+
+
+def test_a_pack_is_not_built_over_one_that_changes_another(tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, plain())
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "pack.json").write_text(json.dumps(plain(name="second")))
+
+    built = run("build", str(tmp_path / "second"), str(tmp_path / "more"), "--base", str(folder))
+
+    assert built.exit_code == 1
+    assert "a base that has a base" in built.stderr
 
 
 def test_a_signature_counts_for_the_bytes_that_were_signed_and_no_others(tmp_path: Path) -> None:
