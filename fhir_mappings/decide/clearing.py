@@ -119,7 +119,7 @@ class _Asked:
         told = _told_end(used)
         for on in sorted({self._day, told or self._day}):
             ended = {one.key: _ended(one, on) for one in used}
-            course = self._course.supposing(ended).coming(on)
+            course = self._course.ending(ended).coming(on)
             for fall in self._falls(found, [(one.first, one.then.findings) for one in course]):
                 yield Stopped(
                     first=fall.first,
@@ -188,7 +188,7 @@ def _in_use(scene: Scene, entry: Entry) -> bool:
     use, row = entry.use, scene.plan.states.get(entry.rtype)
     if use is None or row is None:
         return False
-    finished = not entry.marks.get(row.element, frozenset[str]()).isdisjoint(row.ended)
+    finished = row.ends(entry.marks.get(row.element, frozenset[str]()))
     end = use.end or (use.end_if_finished if finished else None)
     return end is None or end.days.last >= scene.day.at
 

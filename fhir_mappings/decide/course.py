@@ -45,13 +45,16 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
 class Course:
     """One order as it is known on the day of screening, to be judged for this day or that."""
 
-    def __init__(self, scene: Scene) -> None:
-        """Begin with a scene on the day of screening; it is not run itself."""
+    def __init__(self, scene: Scene, known: Mapping[str, Ruled] | None = None) -> None:
+        """Begin with a scene on the day of screening; it is not run itself.
+
+        `known` is what rules said elsewhere that holds here too.
+        """
         self.day = scene.day.at
         self._scene = scene
         self._runs: dict[tuple[date, date], _Ran] = {}
-        self._today: dict[str, Ruled] = {}
-        self._later: dict[str, Ruled] = {}
+        self._today = dict(known or {})
+        self._later = dict(known or {})
 
     def screening(self, planned: date | None) -> Screening:
         """Screen as `decide.screening.screen` does; None: for the day that the order wishes."""
@@ -63,8 +66,20 @@ class Course:
         return self._run(screening.day, screening.planned).scene
 
     def supposing(self, entries: Mapping[str, Entry]) -> "Course":
-        """Return the course that would be with other dates or states of entries, by their keys."""
+        """Return the course that would be with other dates or marks of entries, by their keys."""
         return Course(self._scene.supposing(entries))
+
+    def ending(self, medications: Mapping[str, Entry]) -> "Course":
+        """Return the course that would be with other uses of medications, and nothing else.
+
+        What rules said that did not ask about these uses holds there too.
+        """
+        unasked = {
+            rule: said
+            for rule, said in self._today.items()
+            if said.uses.isdisjoint(medications.keys())
+        }
+        return Course(self._scene.supposing(medications), unasked)
 
     def stretches(self, first: date) -> Iterator[Stretch]:
         """Yield what stands against a day and the 400 after it; not before the day of screening.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from fhir_mappings.decide.rules.dates import latest, within
 from fhir_mappings.decide.rules.found import Match
 from fhir_mappings.decide.rules.looking import ORDER, counts_for
-from fhir_mappings.decide.rules.scene import Hit, Place, Scene
+from fhir_mappings.decide.rules.scene import Hit, Place, Places, Scene
 from fhir_mappings.decide.rules.status import PAST, own_state
 from fhir_mappings.model.finding import Action
 from fhir_mappings.model.member import FactKind, Reading, State
@@ -41,11 +41,18 @@ def _places(scene: Scene, fact: FactKind) -> tuple[Place, ...]:
     """
     known = scene.places.get(fact)
     if known is None:
-        before = scene.day.forget()
-        found = tuple(_found(scene, fact))
-        known = scene.places[fact] = (found, scene.day.holds)
-        scene.day.hold_to(before)
-    places, holds = known
+        known = scene.places[fact] = _worked_out(scene, fact)
+    scene.uses |= known.uses
+    scene.day.hold_to(known.holds)
+    return known.said
+
+
+def _worked_out(scene: Scene, fact: FactKind) -> Places:
+    holds, uses = scene.day.forget(), scene.uses
+    scene.uses = set()
+    said = tuple(_found(scene, fact))
+    places = Places(said=said, uses=frozenset(scene.uses), holds=scene.day.holds)
+    scene.uses = uses
     scene.day.hold_to(holds)
     return places
 
@@ -54,10 +61,11 @@ def _found(scene: Scene, fact: FactKind) -> Iterator[Place]:
     for row in scene.content.carriers.rows:
         for rtype in row.resource_types if fact in row.facts else ():
             for entry in scene.of_type(rtype):
-                state = own_state(scene, entry, Action.INFO)
+                if row.states and own_state(scene, entry, Action.INFO) not in row.states:
+                    continue
                 for said in scene.said(entry, row.element):
                     names = scene.names(said)
-                    if names and (row.states is None or state in row.states):
+                    if names:
                         yield Place(entry=entry, said=said, names=names, free_text=row.free_text)
 
 

@@ -22,6 +22,7 @@ def latest(
     """
     if entry.use is None:
         return entry.dated.days.last if entry.dated else None
+    scene.uses.add(entry.key)
     row = scene.plan.states.get(entry.rtype)
     status = entry.marks.get(row.element, frozenset[str]()) if row else frozenset[str]()
     finished = row is not None and row.ends(status)

@@ -20,8 +20,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     `first` are the rules that stand alone, `last` those that look at findings, both in the order
     of the pack. `limits` are the comparisons that any rule makes with values of a set. `looked`
     says which sets inputs look for in texts of a resource type, `read_as_text` in which elements
-    of a type inputs and carriers may read text. `ask_states` and `tell_failures` are the inputs
-    with the checks that are told of matches of other rules, and of rules that failed.
+    of a type inputs and carriers may read text. `giving` are the rules that give way; `ask_states`
+    and `tell_failures` the inputs whose checks are told of matches of other rules, and of rules
+    that failed.
     """
 
     pack: Pack
@@ -35,6 +36,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     looked: dict[str, frozenset[str]]
     read_as_text: dict[str, frozenset[str]]
     by_id: dict[str, Rule]
+    giving: tuple[Rule, ...]
     ask_states: tuple[tuple[Rule, Input], ...]
     tell_failures: tuple[tuple[Rule, Input], ...]
 
@@ -60,6 +62,7 @@ def plan_of(pack: Pack) -> Plan:
         looked=_looked(content),
         read_as_text=_read_as_text(content),
         by_id={rule.id: rule for rule in content.rules},
+        giving=tuple(rule for rule in content.rules if rule.gives_way_to),
         ask_states=tuple(_checks(content, StatusUnknown)),
         tell_failures=tuple(_checks(content, RuleFailed)),
     )

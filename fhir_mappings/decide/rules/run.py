@@ -28,19 +28,20 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 class Ruled(msgspec.Struct, frozen=True, kw_only=True):
     """What one rule said, with the days of screening and the planned days for which that holds.
 
-    `asked` are its matches whose state is only asked about.
+    `asked` are its matches whose state is only asked about, `uses` the medications about whose use
+    it asked.
     """
 
     barred: str
     reports: tuple[Reported, ...]
     asked: tuple[tuple[Rule, Match], ...]
     failed: bool
+    uses: frozenset[str]
     days: tuple[date, date]
     planned: tuple[date, date]
 
-    def holds(self, scene: Scene) -> bool:
-        """Say whether it would say the same on the days of a scene with the same entries."""
-        day, planned = scene.day.at, scene.planned.at
+    def holds(self, day: date, planned: date) -> bool:
+        """Say whether it would say the same on other days of the same scene."""
         return self.days[0] <= day <= self.days[1] and self.planned[0] <= planned <= self.planned[1]
 
 
@@ -63,13 +64,14 @@ class Run:
     def all(self) -> Ran:
         """Evaluate every rule: those that stand alone, then those that look at findings."""
         plan = self._scene.plan
+        day, planned = self._scene.day.at, self._scene.planned.at
         for rule in plan.first:
             known = self._known.get(rule.id)
-            if known is None or not known.holds(self._scene):
+            if known is None or not known.holds(day, planned):
                 known = self._known[rule.id] = ruled(self._scene, rule)
             self._take(rule, known)
         self._ask()
-        give_way(plan.pack.content.rules, self._held)
+        give_way(plan.giving, self._held)
         self._remember()
         for rule in plan.last:
             self._take(rule, ruled(self._scene, rule))
@@ -79,11 +81,12 @@ class Run:
     def _take(self, rule: Rule, said: Ruled) -> None:
         self._scene.day.hold_to(said.days[1])
         self._scene.planned.hold_to(said.planned[1])
-        self._asked.extend(said.asked)
         if said.barred:
             self._not[rule.id] = said.barred
+            return
         if said.failed:
             self._failed.append(rule.id)
+        self._asked += said.asked
         for one in said.reports:
             self._held.setdefault(one.rule, []).append(one)
 
@@ -123,6 +126,7 @@ class Run:
 def ruled(scene: Scene, rule: Rule) -> Ruled:
     """Carry out one rule that stands alone, or one that looks at what the others found."""
     before = scene.day.forget(), scene.planned.forget()
+    scene.uses = set()
     barred, failed = "", False
     reports: tuple[Reported, ...] = ()
     asked: list[tuple[Rule, Match]] = []
@@ -136,6 +140,7 @@ def ruled(scene: Scene, rule: Rule) -> Ruled:
         reports=reports,
         asked=tuple(asked),
         failed=failed,
+        uses=frozenset(scene.uses),
         days=(scene.day.at, scene.day.holds),
         planned=(scene.planned.at, scene.planned.holds),
     )

@@ -45,8 +45,19 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     free_text: bool
 
 
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said at the carriers of a fact, on which uses that rests and how long it holds."""
+
+    said: tuple[Place, ...]
+    uses: frozenset[str]
+    holds: date
+
+
 class Scene:
-    """What every part of the interpreter is given."""
+    """What every part of the interpreter is given.
+
+    `uses` are the keys of the medications about whose use something was asked.
+    """
 
     def __init__(self, plan: Plan, facts: Facts, *, day: date, planned: date) -> None:
         """Set the scene; the entries that are always excluded are gone from here on.
@@ -75,14 +86,15 @@ class Scene:
         self.groups: dict[
             tuple[int, str, tuple[str, ...], frozenset[str]], tuple[Washout, ...]
         ] = {}
-        self.places: dict[FactKind, tuple[tuple[Place, ...], date]] = {}
+        self.places: dict[FactKind, Places] = {}
+        self.uses: set[str] = set()
         self.fired: dict[str, frozenset[Action]] = {}
 
     def on(self, *, day: date, planned: date) -> "Scene":
         """Return the same scene on other days; what was read of codes and words is kept."""
         other = copy(self)
         other.day, other.planned = Day(day), Day(planned)
-        other.places, other.fired = {}, {}
+        other.places, other.fired, other.uses = {}, {}, set()
         return other
 
     def supposing(self, entries: Mapping[str, Entry]) -> "Scene":

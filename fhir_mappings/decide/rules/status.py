@@ -49,6 +49,7 @@ def _told(
 ) -> State:
     status = entry.marks.get(row.element, frozenset[str]())
     if entry.use is not None:
+        scene.uses.add(entry.key)
         finished = row.ends(status)
         return _use_state(scene, entry.use, row, groups, finished=finished, washed=washed)
     if row.ends(status) or _abated(scene, entry, row, told=bool(status)):
