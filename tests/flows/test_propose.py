@@ -305,7 +305,9 @@ def stopped_the_day_before(clinic: Booking) -> Bundle:
 
 
 async def wished_later(clinic: Booking) -> UUID:
-    """The same order, wished for on a day on which that no longer matters: it is cleared."""
+    """The same order on the eve of the first windows, wished for when that no longer matters."""
+    first = (await clinic.windows())[0].start
+    clinic.world.clock.at = first - timedelta(days=1)
     bundle = stopped_the_day_before(clinic)
     order = resource_of(bundle, "ServiceRequest")
     order.pop("occurrencePeriod", None)
