@@ -138,10 +138,16 @@ def _no_answer(deps: Deps, reply: Reply) -> End | None:
 
 
 def _written(deps: Deps, reply: Reply) -> End | None:
-    """Say what a create or update ends in; a version that moved on is read again."""
+    """Say what a create or update ends in; a version that moved on is read again.
+
+    A body that is no JSON is a proxy's page, whatever its status: the next run looks.
+    """
     if ladder.verdict(reply) is Verdict.CONFLICT:
         return None
-    return _no_answer(deps, reply) or Kept()
+    if end := _no_answer(deps, reply):
+        return end
+    page = isinstance(reply, Answer) and reply.body and not readback.tree_of(reply)
+    return Wait() if page else Kept()
 
 
 def _takes_no_task(reply: Reply) -> bool:

@@ -135,3 +135,21 @@ async def test_an_answer_lost_after_the_create_makes_no_second_copy(clinic: Visi
 
     assert len(clinic.server.of_type("Task")) == 1
     assert await clinic.waiting("task-update") == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_a_proxys_page_after_a_write_is_no_word_that_it_was_done(
+    clinic: Visiting, method: str
+) -> None:
+    _, appointment = await clinic.a_booked_referral()
+    if method == "PUT":
+        await clinic.run_due()
+        await clinic.arrive(appointment)
+    clinic.server.lies = [Lie("html", method, "Task", status=200, times=1)]
+
+    await clinic.run_due()
+    await clinic.forward_and_run(minutes=1)
+
+    (task,) = clinic.server.of_type("Task")
+    assert business(task) == ("arrived" if method == "PUT" else "booked")
+    assert await clinic.waiting("task-update") == []
