@@ -4,10 +4,11 @@
 place; with `--rounds 1000` every code everywhere. Words are tried wherever words are read.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import date
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,7 @@ from tests.kit.carriers import (
 )
 from tests.kit.charts import EXAMPLES, a_chart, the_pack
 
+PAGE = Path("docs/reference/screening.md")
 DAY = date(2026, 11, 23)
 WOMAN = {"gender": "female", "birthDate": "1990-02-03"}
 FIRST = {"Condition.code", "MedicationStatement.medication (inline)", "Observation.code"}
@@ -142,6 +144,21 @@ def seek(cell: Cell, held: list[Told]) -> list[Told]:
 
 def asked_for_a_value(carrier: Carrier) -> bool:
     return carrier.rtype == "Observation" and carrier.element == "code"
+
+
+def rows() -> list[str]:
+    """The lines of the page's table: a place, how many sets and codes are tried there."""
+    tried: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in CELLS:
+        if not (one.carrier.words_only or asked_for_a_value(one.carrier) or one.name in COUNTED):
+            tried[f"{one.carrier.rtype} {one.carrier.element}"][one.name] = len(codes()[one.name])
+    return [f"| {at} | {len(sets)} | {sets.total()} |" for at, sets in sorted(tried.items())]
+
+
+def test_the_page_tells_what_is_tried() -> None:
+    page = PAGE.read_text()
+
+    assert [one for one in rows() if one not in page] == []
 
 
 @pytest.mark.parametrize("name", SETS)
