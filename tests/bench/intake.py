@@ -1,12 +1,13 @@
 """Referrals accepted and screened per second over HTTP, beside PostgreSQL alone; and under load.
 
-Each repetition sends the same number of different referrals to a process of its own (`tpi serve`,
-durable PostgreSQL, concurrency 8), and then lets PostgreSQL alone write the very same rows by the
-very same statement in the same kind of transaction. Between the two, referrals arrive at 70 % of
-what was just measured, at random moments and whatever is still under way.
+Each repetition sends the same number of different referrals to `tpi serve` with a process for each
+processor (durable PostgreSQL, concurrency 8), and then lets PostgreSQL alone write the very same
+rows by the very same statement in the same kind of transaction. Between the two, referrals arrive
+at 70 % of what was just measured, at random moments and whatever is still under way.
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -30,6 +31,8 @@ COUNT = 500
 """Referrals of one repetition; a fifth of them warm up."""
 ARRIVALS = 400
 LOAD = 0.7
+PROCESSES = os.cpu_count() or 1
+"""Web processes: one a processor, as it is run for real (TPI_PROCESSES)."""
 CONNECTIONS = 64
 """How many referrals may be under way while they arrive: more than ever are."""
 
@@ -82,7 +85,7 @@ def measure(on: Machine, repetitions: int) -> list[Figure]:
             values=tuple(one.loaded.p99 for one in found),
         ),
         Figure(
-            what="processor time of the web process for one referral",
+            what="processor time of the web processes for one referral",
             unit="ms",
             values=tuple(one.work_ms for one in found),
         ),
@@ -92,12 +95,12 @@ def measure(on: Machine, repetitions: int) -> list[Figure]:
             values=tuple(one.alone.per_second for one in found),
         ),
         Figure(
-            what="memory of the web process, ready",
+            what="memory of a web process, ready",
             unit="MiB",
             values=tuple(one.ready_mib for one in found),
         ),
         Figure(
-            what="memory of the web process, after the intake",
+            what="memory of a web process, after the intake",
             unit="MiB",
             values=tuple(one.used_mib for one in found),
         ),
@@ -108,7 +111,7 @@ async def _repetition(on: Machine, served: Database, bare: Database, series: str
     bodies = _referrals(COUNT, series)
     async with a_door(served) as door:
         await at_rest(served)
-        with serving(on, served) as web:
+        with serving(on, served, processes=PROCESSES) as web:
             ready = web.resident()
             before = web.worked()
             http = await _over_http(door, web.port, bodies)

@@ -35,19 +35,22 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """A `tpi serve` that is ready, where, and how long it took from its start (seconds)."""
+    """A `tpi serve` that is ready, where, and how long it took from its start (seconds).
 
-    process: Process
+    Of several processes `pids` are those that answer.
+    """
+
+    pids: tuple[int, ...]
     port: int
     ready_after: float
 
     def resident(self) -> float:
-        """Return how much memory it holds now (MiB)."""
-        return resident(self.process.pid)
+        """Return how much memory one process holds now (MiB): the largest."""
+        return max(map(resident, self.pids))
 
     def worked(self) -> float:
-        """Return how much processor time it has had until now (milliseconds)."""
-        return processor_time(self.process.pid)
+        """Return how much processor time all of them have had until now (milliseconds)."""
+        return sum(map(processor_time, self.pids))
 
 
 @contextmanager
@@ -64,7 +67,9 @@ def machine() -> Generator[Machine]:
 
 
 @contextmanager
-def serving(on: Machine, database: Database, *, role: str = "web") -> Generator[Served]:
+def serving(
+    on: Machine, database: Database, *, role: str = "web", processes: int = 1
+) -> Generator[Served]:
     """Run `tpi serve` until the block ends; budgets of callers are beyond what is measured."""
     port, ops = free_port(), free_port()
     environment = {
@@ -76,12 +81,22 @@ def serving(on: Machine, database: Database, *, role: str = "web") -> Generator[
         "TPI_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "TPI_CLIENT_RATE_PER_SECOND": "100000",
         "TPI_CLIENT_BURST": "100000",
+        "TPI_PROCESSES": str(processes),
     }
     begun = time.perf_counter()
     arguments = ["serve", "--role", role]
     with Process(f"{role}-{port}", arguments, environment=environment, folder=on.logs) as process:
-        _await_ready(process, ops)
-        yield Served(process=process, port=port, ready_after=time.perf_counter() - begun)
+        for number in range(processes):
+            _await_ready(process, ops + number)
+        took = time.perf_counter() - begun
+        pids = (process.pid,) if processes == 1 else children(process.pid)
+        yield Served(pids=pids, port=port, ready_after=took)
+
+
+def children(pid: int) -> tuple[int, ...]:
+    """Return the processes that a process has started, as Linux tells it."""
+    told = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return tuple(int(one) for one in told.split())
 
 
 def resident(pid: int) -> float:
