@@ -61,3 +61,18 @@ def test_a_pack_whose_examples_are_wrong_is_not_adopted(tpi: Tpi, tmp_path: Path
 
     assert refused.exit_code == 2
     assert "examples are wrong" in refused.stderr
+
+
+def test_a_pack_is_adopted_for_every_clinic_of_the_database(
+    tpi: Tpi, lines: Lines, tmp_path: Path
+) -> None:
+    second = FILE.read_text().replace("444455556666", "444455557777")
+    (tmp_path / "second.json").write_text(second)
+    applied = [tpi("clinic", "apply", file) for file in (str(FILE), str(tmp_path / "second.json"))]
+    pack = built(tpi, tmp_path)
+
+    adopted = tpi("pack", "adopt", pack, "--by", "Synthetic", "--why", "a test", "--json")
+
+    assert [one.exit_code for one in applied] == [0, 0]
+    assert [said(one, "kind") for one in lines(adopted)] == ["adopted", "adopted"]
+    assert looked_at(tpi, lines, TPI_PACK=pack) == "ok"
