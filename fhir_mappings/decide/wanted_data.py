@@ -3,15 +3,15 @@
 Source: rules.md of the content pack, Checks and Rule (`match`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from msgspec.structs import replace
 
 from fhir_mappings.decide.course import Course
-from fhir_mappings.decide.rules.found import first_element
+from fhir_mappings.decide.rules.found import Match, first_element
 from fhir_mappings.decide.rules.looking import OBSERVATION, ORDER
-from fhir_mappings.decide.rules.match import matches
+from fhir_mappings.decide.rules.run import matched
 from fhir_mappings.decide.rules.scene import Scene
 from fhir_mappings.decide.rules.weigh import reported
 from fhir_mappings.model.check import (
@@ -77,13 +77,14 @@ def _with_next(
 def _of_inputs(scene: Scene, rule: Rule) -> Iterator[tuple[Evidence, Datum]]:
     """Yield the evidence that is a want of data, by how the rule's inputs match together."""
     first, *rest = rule.inputs
+    found = [(wanted, _told(scene, rule, match)) for wanted, match in matched(scene, rule)]
     match rule.match:
         case "any":
-            for wanted in rule.inputs:
-                yield from _lacking(scene, rule, wanted)
+            yield from _lacking(found)
         case "firstWithoutRest":
-            for evidence in _evidence(scene, rule, first):
-                yield evidence, _new(rest[0], Wanted.RESULT)
+            for wanted, evidence in found:
+                if wanted is first:
+                    yield evidence, _new(rest[0], Wanted.RESULT)
         case "none":
             datum = _new(first, Wanted.NAMED)
             yield _absent(datum.path), datum
@@ -91,17 +92,15 @@ def _of_inputs(scene: Scene, rule: Rule) -> Iterator[tuple[Evidence, Datum]]:
             return
 
 
-def _lacking(scene: Scene, rule: Rule, wanted: Input) -> Iterator[tuple[Evidence, Datum]]:
-    for evidence in _evidence(scene, rule, wanted):
+def _lacking(found: Iterable[tuple[Input, Evidence]]) -> Iterator[tuple[Evidence, Datum]]:
+    for wanted, evidence in found:
         datum = _of_input(wanted, evidence)
         if datum:
             yield evidence, datum
 
 
-def _evidence(scene: Scene, rule: Rule, wanted: Input) -> Iterator[Evidence]:
-    found = matches(scene, wanted, rule.action)
-    for match in (*found.kept, *found.asked):
-        yield reported(rule.id, rule.action, match, scene).evidence
+def _told(scene: Scene, rule: Rule, match: Match) -> Evidence:
+    return reported(rule.id, rule.action, match, scene).evidence
 
 
 def _absent(path: str) -> Evidence:

@@ -8,9 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from fhir_mappings.decide.clearing import screen_with_lifts
 from fhir_mappings.decide.screening import screen
 from fhir_mappings.model.chart import Chart, chart
+from fhir_mappings.model.fact import Entry, Facts, Said
 from fhir_mappings.model.finding import Screening
 from fhir_mappings.model.json import Held, Identity, encode
 from fhir_mappings.model.pack import Pack
@@ -97,6 +100,20 @@ def _screened(
         planned=date.fromisoformat(case.get("planned", EXAMPLES["planned"])),
         variant=case.get("variant", EXAMPLES["variant"]),
     )
+
+
+def with_numbers(facts: Facts, number: Decimal) -> Facts:
+    """Make every value of the facts one that no comparison survives."""
+
+    def spoil(said: Said) -> Said:
+        value = said.value and replace(said.value, number=number)
+        return replace(said, value=value)
+
+    def in_entry(entry: Entry) -> Entry:
+        held = {name: tuple(map(spoil, several)) for name, several in entry.said.items()}
+        return replace(entry, said=held)
+
+    return replace(facts, entries=tuple(map(in_entry, facts.entries)))
 
 
 def findings(screening: Screening) -> dict[str, str]:

@@ -149,6 +149,15 @@ def ruled(scene: Scene, rule: Rule) -> Ruled:
     return said
 
 
+def matched(scene: Scene, rule: Rule) -> tuple[tuple[Input, Match], ...]:
+    """Return what the inputs of a rule match on a scene that was run, nothing where it stumbles."""
+    try:
+        found = [(one, matches(scene, one, rule.action)) for one in rule.inputs]
+    except Exception:  # noqa: BLE001 - the run told of it already; what would mend it cannot be said
+        return ()
+    return tuple((wanted, match) for wanted, one in found for match in _every(one))
+
+
 def _matters(wanted: Input, asker: Rule, match: Match) -> bool:
     if match.entry is None or match.entry.rtype not in wanted.resource_types:
         return False

@@ -6,6 +6,7 @@ alone judges here what `decide.clearing` tells.
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
 import pytest
@@ -13,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from fhir_mappings.decide.clearing import with_lifts
+from fhir_mappings.decide.clearing import screen_with_lifts, with_lifts
 from fhir_mappings.decide.course import DAYS_AHEAD, course_of
 from fhir_mappings.decide.screening import screen
 from fhir_mappings.model.caller import Role
+from fhir_mappings.model.check import RuleFailed
 from fhir_mappings.model.fact import Entry, Facts
 from fhir_mappings.model.finding import Action, Finding, Screening
 from fhir_mappings.model.lift import Datum, Decision, Stopped, Time
@@ -24,9 +26,9 @@ from fhir_mappings.model.pack import Pack
 from fhir_mappings.model.rule import Rule
 from fhir_mappings.model.when import Dated, Days, later
 from fhir_mappings.parse.facts import read
-from tests.kit.charts import DATA, EXAMPLES, chart_of, of_bundle, read_json, the_pack
+from tests.kit.charts import DATA, EXAMPLES, chart_of, of_bundle, read_json, the_pack, with_numbers
 from tests.kit.harmless import Mended
-from tests.kit.moving import CASES, DAY, Situation, situations
+from tests.kit.moving import ADDED, CASES, DAY, Situation, situations
 
 Held: TypeAlias = Sequence[Finding]
 many = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -252,6 +254,38 @@ def with_rule(chosen: Callable[[Rule], bool], **changes: int) -> Pack:
         for rule in pack.content.rules
     )
     return replace(pack, content=replace(pack.content, rules=rules))
+
+
+def test_a_rule_that_stumbles_is_told_and_no_datum_for_it() -> None:
+    pack, told_of = the_pack_whose_teller_stumbles()
+    results = [{**one, "id": f"n{at}"} for at, one in enumerate(ADDED) if "valueQuantity" in one]
+    facts = with_numbers(read(chart_of({"add": results}), pack), Decimal("NaN"))
+
+    screening = screen_with_lifts(facts, pack, day=DAY, planned=DAY, variant=None)
+
+    (finding,) = [one for one in screening.findings if one.rule == told_of]
+    assert not any(isinstance(lift, Datum) for lift in finding.lifts)
+
+
+def the_pack_whose_teller_stumbles() -> tuple[Pack, str]:
+    """The pack we ship, in which the rule that tells of failures compares a value itself."""
+    pack = the_pack()
+    values = [
+        one
+        for rule in pack.content.rules
+        for one in rule.inputs
+        if one.value and "Observation" in one.resource_types
+    ]
+    tells = next(
+        rule
+        for rule in pack.content.rules
+        if any(isinstance(one.check, RuleFailed) for one in rule.inputs)
+    )
+    rules = tuple(
+        replace(rule, inputs=(*rule.inputs, *values)) if rule is tells else rule
+        for rule in pack.content.rules
+    )
+    return replace(pack, content=replace(pack.content, rules=rules)), tells.id
 
 
 def test_what_gates_nothing_needs_no_lifting() -> None:

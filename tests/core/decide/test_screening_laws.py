@@ -8,14 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from fhir_mappings.decide.screening import Ruling, explain, screen
-from fhir_mappings.model.fact import Entry, Facts, Said
 from fhir_mappings.model.finding import FindingKind, Outcome, Screening
 from fhir_mappings.parse.facts import read
 from fhir_mappings.problems import Code, Refused
-from tests.kit.charts import DATA, EXAMPLES, a_chart, read_json, the_pack
+from tests.kit.charts import DATA, EXAMPLES, a_chart, read_json, the_pack, with_numbers
 
 MEMBERS = read_json(DATA / "clinical" / "members.json")
 CASES = [*EXAMPLES["cases"], *MEMBERS["cases"]]
@@ -112,20 +110,6 @@ def test_a_rule_that_stumbles_is_named_by_a_data_finding() -> None:
         if any(one.value and "Observation" in one.resource_types for one in rule.inputs)
     }
     assert told & stumbling
-
-
-def with_numbers(facts: Facts, number: Decimal) -> Facts:
-    """Make every value of the facts one that no comparison survives."""
-
-    def spoil(said: Said) -> Said:
-        value = said.value and replace(said.value, number=number)
-        return replace(said, value=value)
-
-    def in_entry(entry: Entry) -> Entry:
-        held = {name: tuple(map(spoil, several)) for name, several in entry.said.items()}
-        return replace(entry, said=held)
-
-    return replace(facts, entries=tuple(map(in_entry, facts.entries)))
 
 
 def test_a_variant_the_pack_does_not_know_is_refused() -> None:
