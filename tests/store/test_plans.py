@@ -1,9 +1,14 @@
 """A page among 100,000 rows costs what a page costs: counted in rows of tables that are read."""
 
-from collections.abc import AsyncGenerator
+import json
+import re
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
+
+import pytest
 
 from fhir_mappings.model.caller import NIL_SPACE
 from fhir_mappings.parse.query import Page, Reader
@@ -21,6 +26,7 @@ PLACERS = 10
 TENANT = UUID(int=1)
 PLACER = UUID("00000000000000000000000000000002")
 WINDOWS = 3_000
+STATISTICS = "VACUUM (ANALYZE)"
 WINDOW = UUID("00000000000000000000000000001500")
 NAMED = True
 PAGE = 20
@@ -49,6 +55,19 @@ SELECT '{tenant}', c.space::uuid, 'Task', c.rid, 1, 'made', '{{}}', '', '', ARRA
        SELECT lpad(n::text, 8, '0') AS rid, lpad((n % {placers} + 2)::text, 32, '0') AS space,
               CASE WHEN n < 10000 AND n % 25 = 0 THEN 'received' ELSE 'completed' END AS status) c;
 CREATE INDEX resource_tokens ON resource USING gin (tokens);
+"""
+
+NEW = """
+INSERT INTO resource (tenant, space, rtype, rid, vid, origin, body, digest, fingerprint, tokens,
+                      refs, updated_at)
+SELECT '{tenant}', '{nil}', 'Location', n, 1, 'made', '{{}}', '', '', '{{}}', '{{}}', now()
+  FROM generate_series(1, 8) n;
+"""
+GROWN = """
+INSERT INTO resource (tenant, space, rtype, rid, vid, origin, body, digest, fingerprint, tokens,
+                      refs, updated_at)
+SELECT '{tenant}', '{placer}', 'Condition', n, 1, 'received', '{{}}', '', '', '{{}}', '{{}}', now()
+  FROM generate_series(1, 20000) n;
 """
 
 DUE = """
@@ -81,12 +100,13 @@ SELECT tenant, id, '{placer}', '{window}', id, practitioner, location, '1', star
 """
 
 
-async def fill(database: Database, rows: str) -> None:
+async def fill(database: Database, *statements: str) -> None:
     async with database.as_owner() as conn:
-        for statement in (CLINIC, rows):
+        for statement in (CLINIC, *statements):
             await conn.execute(
                 statement.format(
                     tenant=TENANT,
+                    nil=NIL_SPACE,
                     placer=PLACER,
                     placers=PLACERS,
                     rows=ROWS,
@@ -95,7 +115,6 @@ async def fill(database: Database, rows: str) -> None:
                     now=NOW.isoformat(),
                 )
             )
-        await conn.execute("VACUUM (ANALYZE)")
 
 
 @asynccontextmanager
@@ -123,7 +142,7 @@ async def found_and_read(pool: Pool, question: str, placer: UUID | None) -> tupl
 async def test_a_page_of_a_hundred_thousand_reads_few_rows(
     database: Database, web_pool: Pool
 ) -> None:
-    await fill(database, TASKS)
+    await fill(database, TASKS, STATISTICS)
     patient = "00000010"
     questions = [
         "status=completed",
@@ -156,7 +175,7 @@ async def test_a_page_of_a_hundred_thousand_reads_few_rows(
 async def test_what_is_due_among_a_hundred_thousand_is_found_by_its_time(
     database: Database, worker_pool: Pool
 ) -> None:
-    await fill(database, DUE)
+    await fill(database, DUE, STATISTICS)
 
     async with transaction(worker_pool, tenant=TENANT, placer=EVERY_PLACER) as conn:
         read = await RowsRead.begin(conn)
@@ -170,7 +189,7 @@ async def test_what_is_due_among_a_hundred_thousand_is_found_by_its_time(
 async def test_a_window_among_many_that_are_held_is_taken_by_its_time(
     database: Database, web_pool: Pool
 ) -> None:
-    await fill(database, HELD)
+    await fill(database, HELD, STATISTICS)
 
     async with looking(web_pool, PLACER) as conn:
         read = await RowsRead.begin(conn)
@@ -189,3 +208,28 @@ async def test_a_window_among_many_that_are_held_is_taken_by_its_time(
 
     assert held
     assert rows < 100
+
+
+@pytest.mark.parametrize("verb", ["receive_referral", "write_resources"])
+async def test_by_the_statistics_of_an_empty_clinic_resources_are_still_written_by_their_whole_key(
+    database: Database, web_pool: Pool, verb: str
+) -> None:
+    await fill(database, NEW, "VACUUM (FULL, ANALYZE)", GROWN)
+    async with looking(web_pool, PLACER) as conn:
+        await conn.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await conn.execute(f"PREPARE planned AS {sql(verb)}")
+        parameters = ", ".join(["NULL"] * max(map(int, re.findall(r"\$(\d+)", sql(verb)))))
+
+        plan = await conn.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE planned ({parameters})")
+
+    read = list(scans(json.loads(plan)[0]["Plan"], "resource"))
+    assert read
+    assert all("rid = " in one.get("Index Cond", "") for one in read), read
+
+
+def scans(plan: dict[str, Any], table: str) -> Iterator[dict[str, Any]]:
+    """Yield the nodes of a plan that read a table."""
+    if plan.get("Relation Name") == table and "Scan" in plan["Node Type"]:
+        yield plan
+    for one in plan.get("Plans", ()):
+        yield from scans(one, table)

@@ -203,7 +203,6 @@ CREATE TABLE referral (
     stamp         timestamptz,
     version       integer NOT NULL DEFAULT 1,
     audit_head    bytea NOT NULL DEFAULT '',
-    PRIMARY KEY (tenant, id),
     FOREIGN KEY (tenant, placer_id) REFERENCES placer (tenant, id),
     CONSTRAINT referral_order UNIQUE (tenant, placer_id, order_system, order_value),
     CONSTRAINT referral_stage CHECK (stage IN (
@@ -216,6 +215,9 @@ CREATE INDEX referral_patient ON referral (tenant, placer_id, patient_rid);
 CREATE UNIQUE INDEX referral_order_rid ON referral (tenant, placer_id, order_rid);
 CREATE UNIQUE INDEX referral_task ON referral (tenant, placer_id, task_rid);
 CREATE INDEX referral_due ON referral (due_at) WHERE due_at IS NOT NULL;
+-- The last of its indexes: where two look equal, as in a clinic that is still empty, PostgreSQL takes
+-- the younger, and the checks of foreign keys keep what they took.
+ALTER TABLE referral ADD PRIMARY KEY (tenant, id);
 
 CREATE TABLE message (
     tenant        uuid NOT NULL,

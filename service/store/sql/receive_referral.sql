@@ -30,16 +30,23 @@ WITH incoming AS (
            updated_at
       FROM standing
 ), replaced AS (
-    UPDATE resource r
-       SET vid = i.vid, origin = i.origin, body = i.body, digest = i.digest,
-           fingerprint = i.fingerprint, tokens = string_to_array(i.tokens, E'\x1f'),
-           refs = string_to_array(i.refs, E'\x1f'), patient_rid = i.patient_rid,
-           at_from = i.at_from, at_to = i.at_to, referral = coalesce(i.referral, r.referral),
-           deleted = i.deleted, updated_at = $3,
-           address = CASE WHEN i.address <> '' THEN i.address ELSE r.address END
+    -- by the key itself: an UPDATE that joins may be planned to read the placer's whole table
+    INSERT INTO resource AS r (tenant, space, rtype, rid, vid, origin, body, digest, fingerprint,
+                               tokens, refs, patient_rid, at_from, at_to, referral, deleted,
+                               updated_at, address)
+    SELECT $1, $2, i.rtype, i.rid, i.vid, i.origin, i.body, i.digest, i.fingerprint,
+           string_to_array(i.tokens, E'\x1f'), string_to_array(i.refs, E'\x1f'), i.patient_rid,
+           i.at_from, i.at_to, i.referral, i.deleted, $3, i.address
       FROM incoming i
       JOIN standing s ON s.rtype = i.rtype AND s.rid = i.rid
-     WHERE r.tenant = $1 AND r.space = $2 AND r.rtype = i.rtype AND r.rid = i.rid
+        ON CONFLICT ON CONSTRAINT resource_key DO UPDATE
+       SET vid = excluded.vid, origin = excluded.origin, body = excluded.body,
+           digest = excluded.digest, fingerprint = excluded.fingerprint,
+           tokens = excluded.tokens, refs = excluded.refs, patient_rid = excluded.patient_rid,
+           at_from = excluded.at_from, at_to = excluded.at_to,
+           referral = coalesce(excluded.referral, r.referral), deleted = excluded.deleted,
+           updated_at = excluded.updated_at,
+           address = CASE WHEN excluded.address <> '' THEN excluded.address ELSE r.address END
 ), added AS (
     INSERT INTO resource (tenant, space, rtype, rid, vid, origin, body, digest, fingerprint,
                           tokens, refs, patient_rid, at_from, at_to, referral, deleted,
