@@ -37,7 +37,7 @@ Bundle = dict[str, Any]
 QUICK = Deadlines(
     connect_seconds=1.5, read_seconds=1.5, total_seconds=2.5, calls_per_second=100_000
 )
-"""A placer that does not answer costs a test two seconds, not twenty; a busy machine answers in them."""
+"""A placer that does not answer costs a test two seconds, not twenty; a busy one has time to."""
 
 
 @dataclass
