@@ -20,7 +20,7 @@ from tests.chaos.settle import settle
 from tests.chaos.sides import ask, read_clinic, read_there
 from tests.chaos.stage import Stage, standing
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("whole")]
+pytestmark = pytest.mark.timeout(240)
 
 Tree = dict[str, Any]
 STAY_BOOKED = 2
