@@ -40,14 +40,17 @@ SHARED = {"Medication", "Device", "Location"}
 def real_charts() -> Iterator[tuple[str, Chart]]:
     """Each patient's chart by a name."""
     for name, resources in (*_bundles(), *_folders()):
-        (patient,) = (one for one in resources if one["resourceType"] == "Patient")
-        subject = {"reference": f"Patient/{patient['id']}"}
-        entries = [
-            one
-            for one in resources
-            if one is not patient and one["resourceType"] != "ServiceRequest"
-        ]
-        yield name, a_chart({**ORDER, "subject": subject}, patient, [*entries, *_none(entries)])
+        yield name, with_an_order(resources)
+
+
+def with_an_order(resources: list[Held]) -> Chart:
+    """The chart of the one patient among these, who has a clean order of ours and none beside."""
+    (patient,) = (one for one in resources if one["resourceType"] == "Patient")
+    subject = {"reference": f"Patient/{patient['id']}"}
+    entries = [
+        one for one in resources if one is not patient and one["resourceType"] != "ServiceRequest"
+    ]
+    return a_chart({**ORDER, "subject": subject}, patient, [*entries, *_none(entries)])
 
 
 def _none(entries: list[Held]) -> Iterator[Resource]:
@@ -61,14 +64,16 @@ def _none(entries: list[Held]) -> Iterator[Resource]:
 
 def _bundles() -> Iterator[tuple[str, list[Held]]]:
     for one in public():
-        bundle = json.loads(one.body)
-        if one.file.startswith("synthea/") and _patient(bundle):
-            text = one.body.decode()
-            for index, entry in enumerate(bundle["entry"]):
-                rtype = entry["resource"]["resourceType"]
-                text = text.replace(entry["fullUrl"], f"{rtype}/e{index}")
-            entries = json.loads(text, parse_float=Decimal)["entry"]
-            yield one.file, [{**each["resource"], "id": f"e{n}"} for n, each in enumerate(entries)]
+        if one.file.startswith("synthea/") and _patient(json.loads(one.body)):
+            yield one.file, of_synthea(one.body.decode())
+
+
+def of_synthea(text: str) -> list[Held]:
+    """The resources of a Bundle, each under an id of its place, references by type and id."""
+    for index, entry in enumerate(json.loads(text)["entry"]):
+        text = text.replace(entry["fullUrl"], f"{entry['resource']['resourceType']}/e{index}")
+    entries = json.loads(text, parse_float=Decimal)["entry"]
+    return [{**each["resource"], "id": f"e{n}"} for n, each in enumerate(entries)]
 
 
 def _patient(bundle: Held) -> bool:
