@@ -5,9 +5,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Final, Self
 
 from service.clients.server import Server
@@ -110,6 +111,28 @@ class Process:
     ) -> None:
         """Stop it."""
         self.stop()
+
+
+@contextmanager
+def held_signals() -> Generator[None]:
+    """Let SIGINT and SIGTERM come after the block, not within it. For the main thread alone.
+
+    A process that is started within and belongs to somebody at the end of the block is stopped by
+    that one; asked to stop between the fork and that moment, we would leave it running.
+    """
+    came: list[int] = []
+
+    def later(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {one: signal.signal(one, later) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def answers(base: str) -> Callable[[], bool]:

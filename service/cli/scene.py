@@ -7,7 +7,7 @@ did not write. It is built by the flows of an operator; what happens in it happe
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from fhir_mappings.model.caller import Role, service_caller
 from fhir_mappings.model.json import Tree, encode
 from fhir_mappings.model.placer import Systems, Tells
 from service.cli.migrate import bring_up
-from service.cli.processes import Process, answers, free_port
+from service.cli.processes import Process, answers, free_port, held_signals
 from service.clients.server import Exchange, Server
 from service.deps import Deps, new_id, open_owner_deps, utc_now
 from service.flows.apply_clinic import ApplyClinic, apply_clinic
@@ -102,13 +102,10 @@ def scene(
         port = free_port()
         base = f"http://{LOOPBACK}:{port}"
         environment = _environment(urls, base, port)
-        door = stack.enter_context(
-            Process("serve", ["serve"], environment=environment, folder=folder)
-        )
+        door = _started(stack, "serve", ["serve"], environment, folder)
         processes.append(door)
         if worker:
-            hands = Process("worker", ["worker"], environment=environment, folder=folder)
-            processes.append(stack.enter_context(hands))
+            processes.append(_started(stack, "worker", ["worker"], environment, folder))
         door.wait_until(answers(f"{base}/fhir"))
         if ours:  # another's server is up already, and may take long to say what it can do
             processes[0].wait_until(answers(ehr.base))
@@ -126,9 +123,19 @@ def _sandbox(
     arguments += ["--database", f"tpi_{name}_ehr"]
     owner = settings.owner_url()
     environment = {"DATABASE_URL": owner} if owner else {}
-    process = Process("sandbox", arguments, environment=environment, folder=folder)
-    processes.append(stack.enter_context(process))
+    processes.append(_started(stack, "sandbox", arguments, environment, folder))
     return Ehr(base=f"http://{LOOPBACK}:{port}/fhir", token=token)
+
+
+def _started(
+    stack: ExitStack,
+    name: str,
+    arguments: Sequence[str],
+    environment: dict[str, str],
+    folder: Path,
+) -> Process:
+    with held_signals():  # whoever stops us stops this one too, from its first moment
+        return stack.enter_context(Process(name, arguments, environment=environment, folder=folder))
 
 
 def keep_secret(file: Path, token: str) -> None:
