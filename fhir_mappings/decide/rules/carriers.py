@@ -50,23 +50,39 @@ def _places(scene: Scene, fact: FactKind) -> tuple[Place, ...]:
 def _worked_out(scene: Scene, fact: FactKind) -> Places:
     holds, uses = scene.day.forget(), scene.uses
     scene.uses = set()
-    said = tuple(_found(scene, fact))
+    said = tuple(one for one in _stands(scene, fact) if _counts_now(scene, one))
     places = Places(said=said, uses=frozenset(scene.uses), holds=scene.day.holds)
     scene.uses = uses
     scene.day.hold_to(holds)
     return places
 
 
+def _counts_now(scene: Scene, place: Place) -> bool:
+    return not place.states or own_state(scene, place.entry, Action.INFO) in place.states
+
+
+def _stands(scene: Scene, fact: FactKind) -> tuple[Place, ...]:
+    """Return what is said at carriers of a fact on any day."""
+    known = scene.stands.get(fact)
+    if known is None:
+        known = scene.stands[fact] = tuple(_found(scene, fact))
+    return known
+
+
 def _found(scene: Scene, fact: FactKind) -> Iterator[Place]:
     for row in scene.content.carriers.rows:
         for rtype in row.resource_types if fact in row.facts else ():
             for entry in scene.of_type(rtype):
-                if row.states and own_state(scene, entry, Action.INFO) not in row.states:
-                    continue
                 for said in scene.said(entry, row.element):
                     names = scene.names(said)
                     if names:
-                        yield Place(entry=entry, said=said, names=names, free_text=row.free_text)
+                        yield Place(
+                            entry=entry,
+                            said=said,
+                            names=names,
+                            free_text=row.free_text,
+                            states=row.states,
+                        )
 
 
 def _at(scene: Scene, wanted: Input, place: Place) -> Iterator[Match]:

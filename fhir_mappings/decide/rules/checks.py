@@ -155,14 +155,15 @@ def _unresolved(scene: Scene, wanted: Input) -> Iterator[Match]:
 
 def _value_unreadable(scene: Scene, wanted: Input) -> Iterator[Match]:
     """A value that is there but cannot be compared, or has no date."""
-    for entry in _entries(scene, wanted):
+    for entry, hit in (
+        one for rtype in wanted.resource_types for one in hits(scene, wanted, rtype)
+    ):
         day = entry.dated.days.last if entry.dated else None
-        for hit in hits(scene, wanted, entry):
-            value = hit.said.value
-            if value is None or not within(scene, day, wanted.within_days):
-                continue
-            if day is None or readable(scene, sorted(hit.sets), value) is None:
-                yield whole(entry, value.path, value.shown)
+        value = hit.said.value
+        if value is None or not within(scene, day, wanted.within_days):
+            continue
+        if day is None or readable(scene, sorted(hit.sets), value) is None:
+            yield whole(entry, value.path, value.shown)
 
 
 def _missing(scene: Scene, wanted: Input) -> Iterator[Match]:

@@ -18,8 +18,22 @@ def counts_for(scene: Scene, wanted: Input) -> frozenset[Reading]:
     return wanted.hints if wanted.hints is not None else scene.content.hints.counts
 
 
-def hits(scene: Scene, wanted: Input, entry: Entry) -> Iterator[Hit]:
-    """Yield the hits in an entry's own element: of each part its code, then its words."""
+def hits(scene: Scene, wanted: Input, rtype: str) -> tuple[tuple[Entry, Hit], ...]:
+    """Return the hits in the entries of a type, in the input's own element.
+
+    They are the same on every day, and are looked for once.
+    """
+    known = scene.hits.get((id(wanted), rtype))
+    if known is None:
+        found = (
+            (entry, hit) for entry in scene.of_type(rtype) for hit in _of(scene, wanted, entry)
+        )
+        known = scene.hits[id(wanted), rtype] = tuple(found)
+    return known
+
+
+def _of(scene: Scene, wanted: Input, entry: Entry) -> Iterator[Hit]:
+    """Yield of each part of the element its code, then its words."""
     sets = wanted.value_sets
     counts = counts_for(scene, wanted)
     for said in scene.said(entry, wanted.element):

@@ -98,14 +98,14 @@ def _spot(match: Match) -> tuple[str, str]:
 
 def _own(scene: Scene, wanted: Input, action: Action) -> Iterator[Match]:
     for rtype in wanted.resource_types:
-        for entry in scene.of_type(rtype):
-            if not wanted.value_sets:
+        if not wanted.value_sets:
+            for entry in scene.of_type(rtype):
                 yield from _by_presence(scene, wanted, entry, action)
-                continue
-            for hit in hits(scene, wanted, entry):
-                match = _of_hit(scene, wanted, entry, hit, action)
-                if match:
-                    yield match
+            continue
+        for entry, hit in hits(scene, wanted, rtype):
+            match = _of_hit(scene, wanted, entry, hit, action)
+            if match:
+                yield match
 
 
 def _by_presence(scene: Scene, wanted: Input, entry: Entry, action: Action) -> Iterator[Match]:
@@ -160,8 +160,8 @@ def _counted(wanted: Input, found: Matches) -> Matches:
 def _observations(scene: Scene, wanted: Input) -> Iterator[tuple[Entry, Hit]]:
     counts = counts_for(scene, wanted)
     keeps = scene.content.status_filters[wanted.status].keeps
-    for entry in scene.of_type(OBSERVATION) if State.CURRENT in keeps else ():
-        yield from ((entry, hit) for hit in hits(scene, wanted, entry) if hit.reading in counts)
+    found = hits(scene, wanted, OBSERVATION) if State.CURRENT in keeps else ()
+    return ((entry, hit) for entry, hit in found if hit.reading in counts)
 
 
 def _valued(scene: Scene, wanted: Input, value: ValueIs) -> Iterator[Match]:

@@ -18,7 +18,7 @@ from fhir_mappings.decide.rules.text import Named
 from fhir_mappings.model.content import Content, Washout
 from fhir_mappings.model.fact import Coding, EmptyList, Entry, Facts, Said
 from fhir_mappings.model.finding import Action
-from fhir_mappings.model.member import FactKind, Reading
+from fhir_mappings.model.member import FactKind, Reading, State
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,12 +37,16 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Something said at a carrier, with the sets it may name."""
+    """Something said at a carrier, with the sets it may name.
+
+    It counts while its entry is in one of `states`; None: always.
+    """
 
     entry: Entry
     said: Said
     names: frozenset[str]
     free_text: bool
+    states: frozenset[State] | None
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +78,7 @@ class Scene:
             one.key for one in facts.entries if self._excluded(one, of_any_type=True)
         )
         self.lists = tuple(one for one in facts.lists if not self._excluded(one))
-        self.by_type: dict[str, tuple[Entry, ...]] = {}
+        self.by_type = _grouped((self.order, *self.entries))
         self.cut: Cut = cut_of(plan, (self.order, *self.entries))
         self._texts: dict[int, tuple[str, ...]] = {}
         self._names_in: dict[str, frozenset[str]] = {}
@@ -86,6 +90,8 @@ class Scene:
         self.groups: dict[
             tuple[int, str, tuple[str, ...], frozenset[str]], tuple[Washout, ...]
         ] = {}
+        self.hits: dict[tuple[int, str], tuple[tuple[Entry, Hit], ...]] = {}
+        self.stands: dict[FactKind, tuple[Place, ...]] = {}
         self.places: dict[FactKind, Places] = {}
         self.uses: set[str] = set()
         self.fired: dict[str, frozenset[Action]] = {}
@@ -108,7 +114,8 @@ class Scene:
         other.order = entries.get(self.order.key, self.order)
         other.facts = replace(self.facts, order=other.order, entries=held)
         other.entries = tuple(one for one in held if one.key not in self.excluded)
-        other.by_type = {}
+        other.by_type = _grouped((other.order, *other.entries))
+        other.hits, other.stands = {}, {}
         return other
 
     @property
@@ -121,17 +128,12 @@ class Scene:
 
     def of_type(self, rtype: str) -> tuple[Entry, ...]:
         """Return the entries of a type; of orders only the one that is screened."""
-        known = self.by_type.get(rtype)
-        if known is None:
-            held = (self.order, *self.entries)
-            known = self.by_type[rtype] = tuple(one for one in held if one.rtype == rtype)
-        return known
+        return self.by_type.get(rtype, ())
 
     @cached_property
     def present(self) -> frozenset[str]:
         """Return every set that anything on the chart may name."""
-        types = {one.rtype for one in (self.order, *self.entries)}
-        return frozenset[str]().union(*map(self.names_in, types))
+        return frozenset[str]().union(*map(self.names_in, self.by_type))
 
     def names_in(self, rtype: str) -> frozenset[str]:
         """Return every set that anything in the entries of a type may name."""
@@ -281,6 +283,13 @@ _NO_MARKS: frozenset[str] = frozenset()
 
 SHOWN = 160
 """The longest text that a reader is shown whole, in characters; of a longer one the words."""
+
+
+def _grouped(entries: Iterable[Entry]) -> dict[str, tuple[Entry, ...]]:
+    found: dict[str, list[Entry]] = {}
+    for one in entries:
+        found.setdefault(one.rtype, []).append(one)
+    return {rtype: tuple(held) for rtype, held in found.items()}
 
 
 def _plain(text: str) -> str:
