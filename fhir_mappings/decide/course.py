@@ -11,12 +11,13 @@ from typing import Final
 import msgspec
 
 from fhir_mappings.decide.rules.order import planned_day
-from fhir_mappings.decide.rules.run import Ruled
+from fhir_mappings.decide.rules.run import Ruled, audible
 from fhir_mappings.decide.rules.scene import Scene
 from fhir_mappings.decide.screening import scene_of, screening_of
 from fhir_mappings.model.fact import Entry, Facts
 from fhir_mappings.model.finding import Finding, Screening
 from fhir_mappings.model.pack import Pack
+from fhir_mappings.model.rule import Rule
 from fhir_mappings.model.when import later
 
 DAYS_AHEAD: Final = 400
@@ -45,12 +46,20 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
 class Course:
     """One order as it is known on the day of screening, to be judged for this day or that."""
 
-    def __init__(self, scene: Scene, known: Mapping[str, Ruled] | None = None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        known: Mapping[str, Ruled] | None = None,
+        *,
+        first: tuple[Rule, ...] | None = None,
+    ) -> None:
         """Begin with a scene on the day of screening; it is not run itself.
 
-        `known` is what rules said elsewhere that holds here too.
+        `known` is what rules said elsewhere that holds here too; `first` are the rules that may say
+        something, where that was worked out elsewhere.
         """
         self.day = scene.day.at
+        self._first = audible(scene) if first is None else first
         self._scene = scene
         self._runs: dict[tuple[date, date], _Ran] = {}
         self._today = dict(known or {})
@@ -67,7 +76,7 @@ class Course:
 
     def supposing(self, entries: Mapping[str, Entry]) -> "Course":
         """Return the course that would be with other dates or marks of entries, by their keys."""
-        return Course(self._scene.supposing(entries))
+        return Course(self._scene.supposing(entries), first=self._first)
 
     def ending(self, medications: Mapping[str, Entry]) -> "Course":
         """Return the course that would be with other uses of medications, and nothing else.
@@ -79,7 +88,7 @@ class Course:
             for rule, said in self._today.items()
             if said.uses.isdisjoint(medications.keys())
         }
-        return Course(self._scene.supposing(medications), unasked)
+        return Course(self._scene.supposing(medications), unasked, first=self._first)
 
     def stretches(self, first: date) -> Iterator[Stretch]:
         """Yield what stands against a day and the 400 after it; not before the day of screening.
@@ -118,7 +127,8 @@ class Course:
         known = self._runs.get((day, planned))
         if known is None:
             scene = self._scene.on(day=day, planned=planned)
-            known = self._runs[day, planned] = _Ran(scene=scene, said=screening_of(scene, rules))
+            said = screening_of(scene, rules, first=self._first)
+            known = self._runs[day, planned] = _Ran(scene=scene, said=said)
         return known
 
 

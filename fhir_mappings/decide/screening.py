@@ -11,7 +11,7 @@ import msgspec
 from fhir_mappings.decide.nearly import Nearly, nearly
 from fhir_mappings.decide.rules.order import planned_day, site_of, variant_of
 from fhir_mappings.decide.rules.plan import Plan, plan_of
-from fhir_mappings.decide.rules.run import Ran, Ruled, Run
+from fhir_mappings.decide.rules.run import Ran, Ruled, Run, audible
 from fhir_mappings.decide.rules.scene import Scene
 from fhir_mappings.decide.rules.weigh import finding
 from fhir_mappings.model.fact import Facts
@@ -68,7 +68,7 @@ def explain(
     Arguments and refusals as for `screen`.
     """
     scene = scene_of(facts, pack, day=day, planned=planned, variant=variant)
-    ran = Run(scene).all()
+    ran = Run(scene, first=scene.plan.first).all()
     fired = {one.rule: one for one in _findings(scene.plan, ran)}
     return tuple(_verdict(scene, rule, ran, fired.get(rule.id)) for rule in pack.content.rules)
 
@@ -98,10 +98,15 @@ def scene_of(
     return scene
 
 
-def screening_of(scene: Scene, known: dict[str, Ruled] | None = None) -> Screening:
-    """Run every rule over a scene that has not been run; `known` as for `Run`."""
+def screening_of(
+    scene: Scene, known: dict[str, Ruled] | None = None, *, first: tuple[Rule, ...] | None = None
+) -> Screening:
+    """Run the rules over a scene that has not been run.
+
+    `known` as for `Run`; `first` are the rules that may say something of its chart, if known.
+    """
     pack = scene.plan.pack
-    ran = Run(scene, known).all()
+    ran = Run(scene, known, first=audible(scene) if first is None else first).all()
     return Screening(
         pack=pack.name,
         pack_version=pack.version,

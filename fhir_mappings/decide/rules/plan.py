@@ -18,11 +18,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One pack, ready to be carried out.
 
     `first` are the rules that stand alone, `last` those that look at findings, both in the order
-    of the pack. `limits` are the comparisons that any rule makes with values of a set. `looked`
-    says which sets inputs look for in texts of a resource type, `read_as_text` in which elements
-    of a type inputs and carriers may read text. `giving` are the rules that give way; `ask_states`
-    and `tell_failures` the inputs whose checks are told of matches of other rules, and of rules
-    that failed.
+    of the pack. `listens_for` has of each rule the sets of which one must be named before it says
+    anything, None where it may speak without. `limits` are the comparisons that any rule makes with
+    values of a set. `looked` says which sets inputs look for in texts of a resource type,
+    `read_as_text` in which elements of a type inputs and carriers may read text. `giving` are the
+    rules that give way; `ask_states` and `tell_failures` the inputs whose checks are told of matches
+    of other rules, and of rules that failed.
     """
 
     pack: Pack
@@ -30,6 +31,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     patterns: Patterns
     first: tuple[Rule, ...]
     last: tuple[Rule, ...]
+    listens_for: dict[str, frozenset[str] | None]
     variants: frozenset[str]
     states: dict[str, EntryState]
     limits: dict[str, tuple[ValueIs, ...]]
@@ -56,6 +58,7 @@ def plan_of(pack: Pack) -> Plan:
         patterns=Patterns(pack),
         first=tuple(rule for rule in content.rules if rule.id not in late),
         last=tuple(rule for rule in content.rules if rule.id in late),
+        listens_for={rule.id: _listens_for(rule) for rule in content.rules},
         variants=frozenset(one.variant for one in content.order.variant.first),
         states={rtype: row for row in content.entry_states for rtype in row.resource_types},
         limits=_limits(content),
@@ -66,6 +69,18 @@ def plan_of(pack: Pack) -> Plan:
         ask_states=tuple(_checks(content, StatusUnknown)),
         tell_failures=tuple(_checks(content, RuleFailed)),
     )
+
+
+def _listens_for(rule: Rule) -> frozenset[str] | None:
+    if rule.match == "none":
+        return None
+    needed = rule.inputs[:1] if rule.match == "firstWithoutRest" else rule.inputs
+    found: set[str] = set()
+    for one in needed:
+        if one.check is not None or not one.value_sets or "Patient" in one.resource_types:
+            return None
+        found.update(one.value_sets)
+    return frozenset(found)
 
 
 def _checks(

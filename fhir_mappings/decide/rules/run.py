@@ -48,13 +48,21 @@ class Ruled(msgspec.Struct, frozen=True, kw_only=True):
 class Run:
     """One pass over the rules of a pack."""
 
-    def __init__(self, scene: Scene, known: dict[str, Ruled] | None = None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        known: dict[str, Ruled] | None = None,
+        *,
+        first: tuple[Rule, ...],
+    ) -> None:
         """Begin with nothing found.
 
         `known` is what the rules said on other days of the same scene: what holds still is not
-        worked out again, and what is found anew is left there.
+        worked out again, and what is found anew is left there. `first` are the rules that stand
+        alone: those that are audible, or every one to know of each why it said nothing.
         """
         self._scene = scene
+        self._first = first
         self._known = {} if known is None else known
         self._held: dict[str, list[Reported]] = {}
         self._asked: list[tuple[Rule, Match]] = []
@@ -62,10 +70,10 @@ class Run:
         self._failed: list[str] = []
 
     def all(self) -> Ran:
-        """Evaluate every rule: those that stand alone, then those that look at findings."""
+        """Evaluate the rules: those that stand alone, then those that look at findings."""
         plan = self._scene.plan
         day, planned = self._scene.day.at, self._scene.planned.at
-        for rule in plan.first:
+        for rule in self._first:
             known = self._known.get(rule.id)
             if known is None or not known.holds(day, planned):
                 known = self._known[rule.id] = ruled(self._scene, rule)
@@ -121,6 +129,24 @@ class Run:
             for rule, held in self._held.items()
             if held
         }
+
+
+def audible(scene: Scene) -> tuple[Rule, ...]:
+    """Return the rules that stand alone and may say something of this chart, whatever the day.
+
+    Most rules look for codes and words of their sets and for nothing else, and nothing on the chart
+    may name one of them. Where that cannot be read every rule is carried out, and tells of it.
+    """
+    plan = scene.plan
+    try:
+        present = scene.present
+    except Exception:  # noqa: BLE001 - each rule meets it again and becomes a finding that names it
+        return plan.first
+    return tuple(
+        rule
+        for rule in plan.first
+        if (sets := plan.listens_for[rule.id]) is None or not present.isdisjoint(sets)
+    )
 
 
 def ruled(scene: Scene, rule: Rule) -> Ruled:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fhir_mappings.decide.rules.scene import Scene
 from fhir_mappings.decide.screening import Ruling, explain, screen
 from fhir_mappings.model.finding import FindingKind, Outcome, Screening
 from fhir_mappings.parse.facts import read
@@ -142,6 +143,39 @@ def test_every_rule_has_a_verdict_and_those_that_fired_their_finding() -> None:
     fired = {one.rule for one in verdicts if one.ruling is Ruling.FIRED}
     assert fired == {one.rule for one in screening.findings}
     assert all(one.because for one in verdicts if one.ruling is Ruling.NOT_APPLICABLE)
+
+
+@quick
+@given(entries=some_entries)
+def test_rules_that_are_left_out_unheard_would_have_said_nothing(
+    entries: list[dict[str, Any]],
+) -> None:
+    base = EXAMPLES["base"]
+    facts = read(a_chart(base["order"], base["patient"], entries), the_pack())
+
+    screening = screen(facts, the_pack(), day=DAY, planned=PLANNED, variant=None)
+    each = explain(facts, the_pack(), day=DAY, planned=PLANNED, variant=None)
+
+    assert {one.rule: one for one in screening.findings} == {
+        one.rule: one.finding for one in each if one.finding
+    }
+
+
+def test_what_would_be_left_out_is_carried_out_where_the_chart_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stumble(_scene: Scene, _rtype: str) -> frozenset[str]:
+        raise ValueError
+
+    base = EXAMPLES["base"]
+    facts = read(a_chart(base["order"], base["patient"], base["entries"]), the_pack())
+    monkeypatch.setattr(Scene, "names_in", stumble)
+
+    screening = screen(facts, the_pack(), day=DAY, planned=PLANNED, variant=None)
+
+    looking = {rule.id for rule in the_pack().content.rules if rule.inputs[0].value_sets}
+    assert screening.outcome == Outcome.REVIEW
+    assert len(looking.intersection(screening.failed)) > 50
 
 
 def test_the_order_wishes_a_day_and_a_given_day_wins() -> None:
