@@ -77,6 +77,7 @@ class _Asked:
         self._gating = frozenset(one.rule for one in gating)
         self._known = frozenset((one.rule, about) for one in gating for about in _about(one))
         self._planned = max(screening.planned, course.day)
+        self._ended: dict[tuple[frozenset[str], date], list[_Judged]] = {}
 
     def lifts(self, found: Finding) -> Iterator[Lift]:
         """Yield everything that would lift a finding that gates."""
@@ -118,9 +119,7 @@ class _Asked:
             return
         told = _told_end(used)
         for on in sorted({self._day, told or self._day}):
-            ended = {one.key: _ended(one, on) for one in used}
-            course = self._course.ending(ended).coming(on)
-            for fall in self._falls(found, [(one.first, one.then.findings) for one in course]):
+            for fall in self._falls(found, self._if_ended(used, on)):
                 yield Stopped(
                     first=fall.first,
                     last=fall.last,
@@ -130,6 +129,15 @@ class _Asked:
                     on=on,
                     told=on == told,
                 )
+
+    def _if_ended(self, used: Iterable[Entry], on: date) -> list[_Judged]:
+        """Return what screenings on the days themselves will find if these uses end on a day."""
+        ended = {one.key: _ended(one, on) for one in used}
+        key = (frozenset(ended), on)
+        if key not in self._ended:
+            course = self._course.ending(ended).coming(on)
+            self._ended[key] = [(one.first, one.then.findings) for one in course]
+        return self._ended[key]
 
     def _falls(self, found: Finding, course: Iterable[_Judged]) -> Iterator[_Fall]:
         """Yield where a finding first asks for less, and where it first asks for nothing."""
@@ -151,13 +159,22 @@ class _Asked:
 
     def _weight(self, found: Finding, held: Iterable[Finding]) -> int:
         """Weigh a finding on another day: its rule, and what has come up about its evidence."""
-        return max((one.action.weight for one in held if self._succeeds(one, found)), default=0)
+        about = _about(found)
+        return max(
+            (
+                one.action.weight
+                for one in held
+                if one.rule == found.rule or self._comes_up(one, about)
+            ),
+            default=0,
+        )
 
-    def _succeeds(self, one: Finding, found: Finding) -> bool:
-        if one.rule == found.rule:
-            return True
-        shared = _about(one) & _about(found)
-        return any((one.rule, about) not in self._known for about in shared)
+    def _comes_up(self, one: Finding, about: frozenset[str]) -> bool:
+        """Say whether another rule's finding is new for one of these resources."""
+        return any(
+            each.reference in about and (one.rule, each.reference) not in self._known
+            for each in one.evidence
+        )
 
     def _instead(self, fall: _Fall) -> tuple[Instead, ...]:
         new = {one.rule: one.title for one in fall.held if one.gates}
