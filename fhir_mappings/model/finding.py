@@ -3,6 +3,7 @@
 import hashlib
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -19,7 +20,10 @@ class Action(StrEnum):
     @property
     def weight(self) -> int:
         """Rank: info below review below block."""
-        return list(Action).index(self)
+        return _WEIGHTS[self]
+
+
+_WEIGHTS: Final = {action: place for place, action in enumerate(Action)}
 
 
 class Outcome(StrEnum):

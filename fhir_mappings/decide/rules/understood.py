@@ -16,18 +16,16 @@ from fhir_mappings.model.member import ListName
 
 def understood(scene: Scene, said: Iterable[Said], check: NotUnderstood) -> bool:
     """Say whether one of the concepts is understood."""
-    sets = frozenset(
-        name for rtype in check.words_of for name in scene.plan.looked.get(rtype, frozenset())
-    )
-    return any(_understood(scene, one, sets, check) for one in said)
+    return any(_understood(scene, one, check) for one in said)
 
 
-def _understood(scene: Scene, said: Said, sets: frozenset[str], check: NotUnderstood) -> bool:
+def _understood(scene: Scene, said: Said, check: NotUnderstood) -> bool:
     if any(_code_is(scene, one, said, check) for one in said.codings):
         return True
     if check.none is not None and denies(scene, said, check.none):
         return True
-    near = scene.names(said) & sets
+    names, looked = scene.names(said), scene.plan.looked
+    near = {one for rtype in check.words_of for one in names & looked.get(rtype, frozenset())}
     return any(
         any(scene.recognised(text, name) for name in near) or scene.plan.patterns.benign(text)
         for text in scene.texts(said)
@@ -36,7 +34,7 @@ def _understood(scene: Scene, said: Said, sets: frozenset[str], check: NotUnders
 
 def _code_is(scene: Scene, coding: Coding, said: Said, check: NotUnderstood) -> bool:
     codes, none = scene.plan.codes, scene.content.explicit_none
-    if codes.settles(coding) or _key(coding) in _all_none(none):
+    if codes.settles(coding) or _says_none(none, _key(coding)):
         return True
     if check.known_code_needs == "understoodWords" or not codes.known(coding):
         return False
@@ -47,9 +45,9 @@ def _key(coding: Coding) -> str:
     return f"{coding.system}|{coding.code}"
 
 
-def _all_none(none: ExplicitNone) -> frozenset[str]:
-    lists = (none.of(one) for one in ListName)
-    return frozenset(none.no_information).union(none.partial, *lists)
+def _says_none(none: ExplicitNone, key: str) -> bool:
+    held = (none.no_information, none.partial, *(none.of(one) for one in ListName))
+    return any(key in one for one in held)
 
 
 def denies(scene: Scene, said: Said, name: ListName) -> bool:
