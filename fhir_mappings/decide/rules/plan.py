@@ -22,8 +22,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     anything, None where it may speak without. `limits` are the comparisons that any rule makes with
     values of a set. `looked` says which sets inputs look for in texts of a resource type,
     `read_as_text` in which elements of a type inputs and carriers may read text. `giving` are the
-    rules that give way; `ask_states` and `tell_failures` the inputs whose checks are told of matches
-    of other rules, and of rules that failed.
+    rules that give way; `ask_states` and `tell_failures` the inputs whose checks are told of
+    matches of other rules, and of rules that failed.
     """
 
     pack: Pack
