@@ -16,6 +16,7 @@ import msgspec
 
 from fhir_mappings.model.json import Json, Tree, items, members, text
 from fhir_mappings.parse.instants import hull
+from fhir_mappings.parse.references import references
 from fhir_mappings.terms.search_parameters import (
     ACTORS,
     PATIENT_MEMBERS,
@@ -68,13 +69,13 @@ def index(tree: Tree, *, space: UUID, resolve: Resolve = relative) -> Indexed:
             if parameter.kind is Kind.DATE:
                 at = at or hull(value)
             else:
-                tokens.update(_tokens(f"{rtype}|{name}", parameter, value, space, resolve))
+                tokens.update(_tokens(rtype, name, parameter, value, space, resolve))
     return Indexed(
         tokens=tuple(sorted(tokens)),
         at_from=at[0] if at else None,
         at_to=at[1] if at else None,
         patient_rid=patient_of(tree, resolve),
-        refs=tuple(sorted({found for one in references(tree) if (found := resolve(one))})),
+        refs=tuple(sorted({found for one, _ in references(tree, "") if (found := resolve(one))})),
     )
 
 
@@ -105,38 +106,32 @@ def patient_of(tree: Tree, resolve: Resolve) -> str:
     return ""
 
 
-def references(tree: Json) -> Iterator[str]:
-    """Yield every `reference` of a tree, those of contained resources too."""
-    waiting: list[Json] = [tree]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, list):
-            waiting.extend(one)
-        elif isinstance(one, dict):
-            found = one.get("reference")
-            if isinstance(found, str):
-                yield found
-            waiting.extend(one.values())
-
-
 def _values(tree: Tree, paths: Iterable[str]) -> Iterator[Json]:
     for path in paths:
-        found: list[Json] = [tree]
-        for name in path.split("."):
-            found = [value for one in found for value in _each(members(one).get(name))]
+        first, *rest = path.split(".")
+        if first not in tree:  # most are not
+            continue
+        found = _next([tree], first)
+        for name in rest:
+            found = _next(found, name)
         yield from found
 
 
-def _each(value: Json) -> list[Json]:
-    if value is None:
-        return []
-    return items(value) if isinstance(value, list) else [value]
+def _next(trees: list[Json], name: str) -> list[Json]:
+    """Return what stands in a member of these, arrays opened."""
+    found: list[Json] = []
+    for one in trees:
+        value = members(one).get(name)
+        if isinstance(value, list):
+            found += value
+        elif value is not None:
+            found.append(value)
+    return found
 
 
 def _tokens(
-    prefix: str, parameter: Parameter, value: Json, space: UUID, resolve: Resolve
+    rtype: str, name: str, parameter: Parameter, value: Json, space: UUID, resolve: Resolve
 ) -> Iterator[str]:
-    rtype, _, name = prefix.partition("|")
     if parameter.kind is Kind.REFERENCE:
         written = text(value, "reference")
         target = resolve(written)

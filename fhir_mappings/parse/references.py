@@ -4,7 +4,7 @@ Source: PROTOCOL §4 (the rule of relative references), DECISIONS 20; FHIR R4 bu
 """
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -28,17 +28,24 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, order=True):
     query: str
 
 
-def references(tree: Json, at: str) -> Iterator[tuple[str, str]]:
-    """Yield each `reference` of a tree with its FHIRPath, in document order."""
+def references(tree: Json, at: str) -> list[tuple[str, str]]:
+    """Return each `reference` of a tree with its FHIRPath, in document order."""
+    found: list[tuple[str, str]] = []
+    _collect(tree, at, found)
+    return found
+
+
+def _collect(tree: Json, at: str, found: list[tuple[str, str]]) -> None:
     if isinstance(tree, dict):
         for name, value in tree.items():
-            if name == "reference" and isinstance(value, str):
-                yield value, f"{at}.{name}"
-            else:
-                yield from references(value, f"{at}.{name}")
+            if isinstance(value, (dict, list)):
+                _collect(value, f"{at}.{name}", found)
+            elif name == "reference" and isinstance(value, str):
+                found.append((value, f"{at}.{name}"))
     elif isinstance(tree, list):
         for place, value in enumerate(tree):
-            yield from references(value, f"{at}[{place}]")
+            if isinstance(value, (dict, list)):
+                _collect(value, f"{at}[{place}]", found)
 
 
 def conditions(entries: Iterable[Entry]) -> set[Condition]:
@@ -151,15 +158,12 @@ def rewritten(tree: Json, reading: Mapping[str, str]) -> Json:
     """Return a tree with its references as they stand here; the same tree where none changes."""
     if not reading:
         return tree
-    match tree:
-        case dict():
-            return {
-                name: reading.get(value, value)
-                if name == "reference" and isinstance(value, str)
-                else rewritten(value, reading)
-                for name, value in tree.items()
-            }
-        case list():
-            return [rewritten(one, reading) for one in tree]
-        case _:
-            return tree
+    if isinstance(tree, dict):
+        return {name: _rewritten(name, value, reading) for name, value in tree.items()}
+    return [rewritten(one, reading) for one in tree] if isinstance(tree, list) else tree
+
+
+def _rewritten(name: str, value: Json, reading: Mapping[str, str]) -> Json:
+    if isinstance(value, (dict, list)):
+        return rewritten(value, reading)
+    return reading.get(value, value) if name == "reference" and isinstance(value, str) else value

@@ -10,7 +10,7 @@ from fhir_mappings.model.placer import Placer
 from fhir_mappings.model.referral import Case
 from fhir_mappings.model.visit import Sought
 from fhir_mappings.model.writeback import WriteBack
-from fhir_mappings.parse.index import references
+from fhir_mappings.parse.references import references
 from fhir_mappings.problems import Code, Problem, Refused
 from fhir_mappings.render.elsewhere import naming
 from service.store import placers, referrals, resources, visits, writebacks
@@ -97,7 +97,7 @@ async def of_visit(conn: Conn, tenant: UUID, referral: UUID, visit: UUID) -> Par
 
 async def named(conn: Conn, case: Case, trees: tuple[Tree, ...]) -> dict[str, Tree]:
     """Say by identifier and display what these refer to: people, rooms, reasons."""
-    wanted = {one for tree in trees for one in references(tree) if one.count("/") == 1}
+    wanted = {one for tree in trees for one, _ in references(tree, "") if one.count("/") == 1}
     split = [one.partition("/") for one in sorted(wanted)]
     identities = [Identity(rtype=rtype, rid=rid) for rtype, _, rid in split]
     found: dict[str, Tree] = {}
