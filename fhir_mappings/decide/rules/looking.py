@@ -21,14 +21,15 @@ def counts_for(scene: Scene, wanted: Input) -> frozenset[Reading]:
 def hits(scene: Scene, wanted: Input, rtype: str) -> tuple[tuple[Entry, Hit], ...]:
     """Return the hits in the entries of a type, in the input's own element.
 
-    They are the same on every day, and are looked for once.
+    They are the same on every day and for every input that looks alike, and are looked for once.
     """
-    known = scene.hits.get((id(wanted), rtype))
+    key = (rtype, wanted.element, wanted.value_sets, wanted.hints, wanted.text)
+    known = scene.hits.get(key)
     if known is None:
         found = (
             (entry, hit) for entry in scene.of_type(rtype) for hit in _of(scene, wanted, entry)
         )
-        known = scene.hits[id(wanted), rtype] = tuple(found)
+        known = scene.hits[key] = tuple(found)
     return known
 
 

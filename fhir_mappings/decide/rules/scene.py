@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from datetime import date
 from functools import cached_property
+from typing import TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -57,6 +58,10 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     holds: date
 
 
+Look: TypeAlias = tuple[str, str, frozenset[str], frozenset[Reading] | None, bool]
+"""How an input looks: type, element, sets, the readings that count, and whether at words too."""
+
+
 class Scene:
     """What every part of the interpreter is given.
 
@@ -90,7 +95,7 @@ class Scene:
         self.groups: dict[
             tuple[int, str, tuple[str, ...], frozenset[str]], tuple[Washout, ...]
         ] = {}
-        self.hits: dict[tuple[int, str], tuple[tuple[Entry, Hit], ...]] = {}
+        self.hits: dict[Look, tuple[tuple[Entry, Hit], ...]] = {}
         self.stands: dict[FactKind, tuple[Place, ...]] = {}
         self.places: dict[FactKind, Places] = {}
         self.uses: set[str] = set()
