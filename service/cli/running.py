@@ -40,8 +40,25 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         Unusable: it is taken, or not ours to take.
     """
+    return _taken(host, port)
+
+
+def listen_together(host: str, port: int, count: int) -> list[socket.socket]:
+    """Take an address with so many sockets; the kernel deals its connections out among them.
+
+    On one socket whoever is idle first takes whatever has come: eight connections that were opened
+    at a quiet moment were all one process's.
+
+    Raises:
+        Unusable: it is taken, by such a group too, or not ours to take.
+    """
+    _taken(host, port).close()  # a group would be joined silently
+    return [_taken(host, port, shared=True) for _ in range(count)]
+
+
+def _taken(host: str, port: int, *, shared: bool = False) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=2048)
+        return socket.create_server((host, port), backlog=2048, reuse_port=shared)
     except OSError as taken:
         raise Unusable(
             f"{host}:{port} cannot be listened on ({taken.strerror}).",

@@ -18,6 +18,7 @@ from service.cli.output import Output
 from service.cli.running import (
     answer_requests,
     listen,
+    listen_together,
     listening,
     stopped_by_signal,
     together,
@@ -97,7 +98,8 @@ async def _several(settings: Settings, role: Part, stop: asyncio.Event) -> None:
         )
     with database(settings) as urls:
         await _expect_schema(urls)
-        await run_siblings(settings, listen(settings.host, settings.port), stop)
+        doors = listen_together(settings.host, settings.port, settings.processes)
+        await run_siblings(settings, doors, stop)
 
 
 async def _doors(

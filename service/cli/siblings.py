@@ -1,4 +1,4 @@
-"""Several web processes over one listening socket: one a core (DECISIONS 8)."""
+"""Several web processes at one address, each with a socket of its own: one a core (DECISIONS 8)."""
 
 import asyncio
 import socket
@@ -15,8 +15,10 @@ _GRACE_SECONDS: Final = 2.0
 """How much longer than L22 a process may take to end before it is killed."""
 
 
-async def run_siblings(settings: Settings, door: socket.socket, stop: asyncio.Event) -> None:
-    """Run the processes until told to stop; where one ends by itself, all are stopped.
+async def run_siblings(
+    settings: Settings, doors: Sequence[socket.socket], stop: asyncio.Event
+) -> None:
+    """Run a process for each socket until told to stop; where one ends by itself, all are stopped.
 
     Each counts for itself and has an operator's port of its own: the first `TPI_OPS_PORT`, the
     next one more.
@@ -24,7 +26,7 @@ async def run_siblings(settings: Settings, door: socket.socket, stop: asyncio.Ev
     Raises:
         Unusable: one ended unasked; whoever started us starts all of them again.
     """
-    siblings = [await _start(settings, door, number) for number in range(settings.processes)]
+    siblings = [await _start(settings, door, number) for number, door in enumerate(doors)]
     ends = [asyncio.ensure_future(one.wait()) for one in siblings]
     told = asyncio.ensure_future(stop.wait())
     await asyncio.wait([told, *ends], return_when=asyncio.FIRST_COMPLETED)
