@@ -26,6 +26,7 @@ from service.settings import Role, Settings
 from service.store import packs
 from service.store.owner import make_owner_pool
 from service.store.pool import Pool, make_pool
+from service.turns import Turns
 
 Clock = Callable[[], datetime]
 NewId = Callable[[], UUID]
@@ -49,6 +50,10 @@ def _chance() -> Chance:
     return SystemRandom().random
 
 
+def _turns() -> Turns:
+    return Turns(Settings().messages_at_once)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deps:
     """Everything a flow needs from outside.
@@ -57,7 +62,7 @@ class Deps:
     worker of the same process that work was committed; polling is the truth (DECISIONS 14).
     `placers` are the servers of other people. `keys` are the public keys of clients that sign
     their tokens, `desk` is the way to an EHR that asks for advice. `chance` gives a number in
-    [0, 1): the jitter of waits.
+    [0, 1): the jitter of waits. `turns` says whose message is worked on.
     """
 
     pool: Pool
@@ -71,6 +76,7 @@ class Deps:
     keys: Keys = field(default_factory=_no_keys)
     desk: Desk = field(default_factory=_no_desk)
     chance: Chance = field(default_factory=_chance)
+    turns: Turns = field(default_factory=_turns)
 
 
 def utc_now() -> datetime:
@@ -130,6 +136,7 @@ async def open_deps(
             placers=placers,
             keys=keys,
             desk=desk,
+            turns=Turns(settings.messages_at_once),
         )
 
 

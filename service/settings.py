@@ -156,11 +156,12 @@ class Settings(BaseSettings):
     pool_web: int = Field(default=10, ge=1)  # L21, connections per process
     pool_worker: int = Field(default=5, ge=1)  # L21
 
-    # a process (L22)
+    # a process (L22, L30)
     request_seconds: float = Field(default=15.0, gt=0)  # L22
     stop_seconds: float = Field(default=10.0, gt=0)  # L22
     processes: int = Field(default=1, ge=1)
     """Web processes of one `tpi serve`."""
+    messages_at_once: int = Field(default=4, ge=1)  # L30, per process; others wait their turn
 
     @classmethod
     def settings_customise_sources(

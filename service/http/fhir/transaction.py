@@ -33,10 +33,10 @@ async def bundle(deps: Deps, ask: Ask) -> Answer:
         raise Refused(Problem(Code.WRONG_TYPE, context="Bundle"))
     if kind == "batch":
         return await _batch(deps, ask)
-    problems = await _judged(deps, ask.tree)
-    refuse_any(problems)
-    found = entries(ask.tree, guard.slices(ask.body), types=RESOURCE_TYPES)
-    answered = await _transaction(deps, ask, found)
+    async with deps.turns.one():
+        refuse_any(await _judged(deps, ask.tree))
+        found = entries(ask.tree, guard.slices(ask.body), types=RESOURCE_TYPES)
+        answered = await _transaction(deps, ask, found)
     body = batch_response("transaction-response", answered, base=ask.base)
     return Answer(status=HTTPStatus.OK, body=body)
 
