@@ -11,6 +11,8 @@ import secrets
 import signal
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
@@ -37,6 +39,7 @@ AT_ONCE: Final = 12
 LEAST: Final = 5
 """How often each kind must have fallen."""
 _TRIES: Final = 8
+_ROUNDS: Final = 4
 
 
 def main() -> int:
@@ -112,15 +115,24 @@ async def _strike(
         places.release()
 
     try:
-        async with asyncio.TaskGroup() as falling:
-            for kind in drawn(strikes, chance):
-                await asyncio.sleep(chance.expovariate(1 / SECONDS_BETWEEN))
-                await places.acquire()
-                falling.create_task(one(kind))
+        due = drawn(strikes, chance)
+        for _ in range(_ROUNDS):  # one that met no call it fits in all its tries is drawn again
+            async with asyncio.TaskGroup() as falling:
+                for kind in due:
+                    await asyncio.sleep(chance.expovariate(1 / SECONDS_BETWEEN))
+                    await places.acquire()
+                    falling.create_task(one(kind))
+            due = missing(strikes, struck)
     finally:
         striking = False
         await asyncio.gather(*lanes)
     return struck
+
+
+def missing(strikes: int, struck: Iterable[Struck]) -> list[Kind]:
+    """Return what is still to fall of the number that was asked for."""
+    asked = Counter(list(Kind)[number % len(Kind)] for number in range(strikes))
+    return list((asked - Counter(one.kind for one in struck)).elements())
 
 
 def drawn(strikes: int, chance: Random) -> list[Kind]:
