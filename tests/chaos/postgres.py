@@ -6,8 +6,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from service.settings import Settings
-from service.store import embedded, postmaster
-from service.store.embedded import Running
+from service.store import embedded
+from service.store.embedded import Running, postmaster
 
 
 class Postgres:

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
-from service.store import embedded, postmaster
-from service.store.account import account
-from service.store.binaries import Binaries, find_binaries
-from service.store.cluster import Cluster, socket_dir
+from service.store import embedded
+from service.store.embedded import postmaster
+from service.store.embedded.account import account
+from service.store.embedded.binaries import Binaries, find_binaries
+from service.store.embedded.cluster import Cluster, socket_dir
 from service.store.pool import connect
 from tests.kit.database import run
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from service.store import postmaster
-from service.store.account import Account, account
-from service.store.binaries import Binaries
-from service.store.postmaster import OWNER
+from service.store.embedded import postmaster
+from service.store.embedded.account import Account, account
+from service.store.embedded.binaries import Binaries
+from service.store.embedded.postmaster import OWNER
 
 _FAST: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _START_SECONDS: Final = 60.0

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from service.settings import Settings
-from service.store import postmaster
-from service.store.account import account
-from service.store.binaries import PostgresMissing, find_binaries
-from service.store.cluster import (
+from service.store.embedded import postmaster
+from service.store.embedded.account import account
+from service.store.embedded.binaries import PostgresMissing, find_binaries
+from service.store.embedded.cluster import (
     Cluster,
     EmbeddedError,
     Running,

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from service.store.binaries import said
+from service.store.embedded.binaries import said
 
 OWNER: Final = "tpi"
 """The cluster's superuser: there is no password, the socket's folder is the wall."""

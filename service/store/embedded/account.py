@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, TypedDict
 
 from service.settings import sudo_uid
-from service.store.binaries import ENVIRONMENT
+from service.store.embedded.binaries import ENVIRONMENT
 
 
 class _Manner(TypedDict, total=False):
