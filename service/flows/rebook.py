@@ -130,7 +130,7 @@ async def _record(
     said = await screenings.record(
         conn,
         case,
-        judged.told(day),
+        await judged.told(day),
         inputs=judged.inputs(day),
         at=now,
         new_id=deps.new_id(),

@@ -11,11 +11,11 @@ from datetime import datetime
 from uuid import UUID
 
 from fhir_mappings.decide.access import allow
-from fhir_mappings.decide.clearing import with_lifts
-from fhir_mappings.decide.course import course_of
+from fhir_mappings.decide.clearing import screen_with_lifts
 from fhir_mappings.decide.review import open_findings
 from fhir_mappings.decide.stages import admits
 from fhir_mappings.model.caller import Caller, Verb
+from fhir_mappings.model.chart import Chart
 from fhir_mappings.model.finding import Finding, Screening
 from fhir_mappings.model.json import Identity
 from fhir_mappings.model.placer import Placer
@@ -215,9 +215,7 @@ async def _take(conn: Conn, work: _Work, read: Read) -> Received:
         if one.created or read.identities[entry.place] in {w.identity for w in writes}
     }
     chart = charts.assemble(held.values(), order=read.order, patient_rid=read.patient.rid)
-    bench = work.bench
-    course = course_of(facts.read(chart, bench.pack), bench.pack, day=bench.day, variant=None)
-    screening = with_lifts(course, course.screening(None))
+    screening = await charts.judging(chart, lambda: _screened(chart, work.bench))
     case = newcomers.case_of(
         read, screening, case_id, tenant=work.tenant, placer=work.space, at=work.now
     )
@@ -241,6 +239,11 @@ async def _take(conn: Conn, work: _Work, read: Read) -> Received:
         await _rescreen_others(conn, work, case)
     unread = await entries.unread(conn, work.tenant, work.space, read)
     return replace(_received("accepted", case, read, done, screening), unread=unread)
+
+
+def _screened(chart: Chart, bench: Bench) -> Screening:
+    said = facts.read(chart, bench.pack)
+    return screen_with_lifts(said, bench.pack, day=bench.day, planned=None, variant=None)
 
 
 async def _rescreen_others(conn: Conn, work: _Work, case: Case) -> None:

@@ -71,7 +71,7 @@ async def record_arrival(deps: Deps, caller: Caller, command: RecordArrival) -> 
         judged = await screenings.record(
             conn,
             case,
-            judging.told(day),
+            await judging.told(day),
             inputs=judging.inputs(day),
             at=now,
             new_id=deps.new_id(),

@@ -160,7 +160,7 @@ async def _screened(conn: Conn, work: _Work, case: Case) -> Judged:
     return await screenings.record(
         conn,
         case,
-        judging.told(day),
+        await judging.told(day),
         inputs=judging.inputs(day),
         at=work.now,
         new_id=work.deps.new_id(),

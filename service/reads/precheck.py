@@ -1,6 +1,7 @@
 """What would the screening say if this were sent? Nothing is stored."""
 
 from collections.abc import Mapping
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from fhir_mappings.decide.access import allow
 from fhir_mappings.decide.clearing import screen_with_lifts
 from fhir_mappings.model.caller import Caller, Verb
+from fhir_mappings.model.chart import Chart
 from fhir_mappings.model.finding import Screening
 from fhir_mappings.model.json import Identity
 from fhir_mappings.model.placer import Placer
@@ -18,7 +20,7 @@ from fhir_mappings.parse.referral import Asked
 from fhir_mappings.parse.taking import Read
 from fhir_mappings.problems import Code, Problem, Refused
 from service.deps import Deps
-from service.store import days, entries, intake, placers, trial
+from service.store import charts, days, entries, intake, placers, trial
 from service.store.pool import Conn
 from service.store.transaction import transaction
 
@@ -59,21 +61,22 @@ async def precheck(
         whose = await placers.find(conn, caller.tenant, space)
         known = await intake.glance(conn, space, question.entries, whose.systems)
         reads = await _reads(conn, deps, whose, question, orders, known)
-        charts = [await trial.chart(conn, whose, one, known) for one in reads]
+        found = [await trial.chart(conn, whose, one, known) for one in reads]
         unread = [
             at for one in reads for at in await entries.unread(conn, caller.tenant, space, one)
         ]
+
+    def screened(one: Chart) -> Screening:
+        return screen_with_lifts(
+            facts.read(one, deps.pack),
+            deps.pack,
+            day=day,
+            planned=question.planned,
+            variant=question.variant,
+        )
+
     return Prechecked(
-        screenings=tuple(
-            screen_with_lifts(
-                facts.read(one, deps.pack),
-                deps.pack,
-                day=day,
-                planned=question.planned,
-                variant=question.variant,
-            )
-            for one in charts
-        ),
+        screenings=tuple([await charts.judging(one, partial(screened, one)) for one in found]),
         known_as=_known_as(question, reads[0]),
         places={str(one): place for place, one in reads[0].identities.items()},
         unread=tuple(dict.fromkeys(unread)),

@@ -120,5 +120,5 @@ async def _record(
 ) -> Judged:
     day = clinic_day(proposal.start, zone)
     return await screenings.record(
-        conn, case, days.told(day), inputs=days.inputs(day), at=at, new_id=new_id()
+        conn, case, await days.told(day), inputs=days.inputs(day), at=at, new_id=new_id()
     )

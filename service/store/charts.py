@@ -3,10 +3,11 @@
 Source: DECISIONS 5 (a screening reads all of it, not only the message).
 """
 
+import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Final
+from typing import Final, TypeVar
 
 from fhir_mappings.model.chart import Chart, chart
 from fhir_mappings.model.json import Held, Identity
@@ -19,6 +20,17 @@ _OURS: Final = frozenset(
     {"Task", "DetectedIssue", "Appointment", "AppointmentResponse", "Provenance", "AuditEvent"}
 )
 """Types that carry the work on a referral, not facts about the patient."""
+
+
+LARGE: Final = 100
+"""Entries beyond which judging a chart leaves the event loop to others: 10 ms, at worst 1 s."""
+
+T = TypeVar("T")
+
+
+async def judging(chart: Chart, work: Callable[[], T]) -> T:
+    """Judge a chart, a large one in a thread: whoever asks for little is answered meanwhile."""
+    return await asyncio.to_thread(work) if len(chart.entries) > LARGE else work()
 
 
 async def chart_of(conn: Conn, case: Case) -> Chart:

@@ -40,9 +40,11 @@ class Days:
         """Screen for a clinic day, with the decisions that stand; None: the order's own day."""
         return screenings.judged(self._course.screening(day), self._said)
 
-    def told(self, day: date | None) -> Screening:
+    async def told(self, day: date | None) -> Screening:
         """Return the screening for that day as it is kept: with what would lift its findings."""
-        return with_lifts(self._course, self._course.screening(day))
+        return await charts.judging(
+            self._chart, lambda: with_lifts(self._course, self._course.screening(day))
+        )
 
     def clear(self, day: date) -> bool:
         """Tell whether nothing waits for a decision on that day."""
@@ -93,4 +95,5 @@ def clinic_day(at: datetime, zone: str) -> date:
 async def of_case(conn: Conn, case: Case, pack: Pack, *, today: date) -> Days:
     """Read what a referral is judged by; its patient's data must be locked to rely on it later."""
     chart = await charts.chart_of(conn, case)
-    return Days(case, chart, await screenings.reviews(conn, case), pack, today)
+    said = await screenings.reviews(conn, case)
+    return await charts.judging(chart, lambda: Days(case, chart, said, pack, today))

@@ -43,7 +43,7 @@ async def judge(conn: Conn, case: Case, bench: Bench) -> Judged:
     booked = await proposals.living(conn, case)
     planned = days.clinic_day(booked.start, bench.zone) if booked else None
     found = await days.of_case(conn, case, bench.pack, today=bench.day)
-    screening = found.told(planned)
+    screening = await found.told(planned)
     alarms.rules_failed(screening, case.id)
     return await screenings.record(
         conn,
