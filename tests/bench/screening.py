@@ -15,6 +15,7 @@ from decimal import Decimal
 from statistics import median
 from typing import NamedTuple
 
+from fhir_mappings.decide.clearing import screen_with_lifts
 from fhir_mappings.decide.screening import screen
 from fhir_mappings.model.chart import Chart
 from fhir_mappings.model.json import encode
@@ -26,6 +27,8 @@ from tests.kit.drawn_charts import ADDED, Entries
 
 DAY = date(2026, 11, 23)
 ENTRIES = 500
+LIFTED = 10
+"""Repetitions are enough where each may take a second."""
 
 
 class Cost(NamedTuple):
@@ -35,6 +38,8 @@ class Cost(NamedTuple):
     parsing: float
     facts: float
     screening: float
+    with_lifts: float
+    """The screening, and what would lift its findings: what an intake does."""
 
 
 def main() -> None:
@@ -48,7 +53,8 @@ def main() -> None:
         ratio = (cost.facts + cost.screening) / cost.parsing
         print(  # noqa: T201 - a bench prints
             f"{cost.what}: JSON {cost.parsing:.0f} us, facts {cost.facts:.0f} us, "
-            f"screening {cost.screening:.0f} us, {ratio:.1f} times the JSON"
+            f"screening {cost.screening:.0f} us, {ratio:.1f} times the JSON, "
+            f"with what would lift {cost.with_lifts:.0f} us"
         )
     print(f"pack: {held / 1_000_000:.1f} MB")  # noqa: T201 - a bench prints
 
@@ -83,6 +89,10 @@ def measured(what: str, chart: Chart, pack: Pack, repetitions: int = 30) -> Cost
         facts=_microseconds(lambda: read(chart, pack), repetitions),
         screening=_microseconds(
             lambda: screen(facts, pack, day=DAY, planned=None, variant=None), repetitions
+        ),
+        with_lifts=_microseconds(
+            lambda: screen_with_lifts(facts, pack, day=DAY, planned=None, variant=None),
+            min(repetitions, LIFTED),
         ),
     )
 
