@@ -215,7 +215,7 @@ async def _take(conn: Conn, work: _Work, read: Read) -> Received:
         if one.created or read.identities[entry.place] in {w.identity for w in writes}
     }
     chart = charts.assemble(held.values(), order=read.order, patient_rid=read.patient.rid)
-    screening = await charts.judging(chart, lambda: _screened(chart, work.bench))
+    screening = await charts.work_on(chart, lambda: _screened(chart, work.bench))
     case = newcomers.case_of(
         read, screening, case_id, tenant=work.tenant, placer=work.space, at=work.now
     )

@@ -76,7 +76,7 @@ async def precheck(
         )
 
     return Prechecked(
-        screenings=tuple([await charts.judging(one, partial(screened, one)) for one in found]),
+        screenings=tuple([await charts.work_on(one, partial(screened, one)) for one in found]),
         known_as=_known_as(question, reads[0]),
         places={str(one): place for place, one in reads[0].identities.items()},
         unread=tuple(dict.fromkeys(unread)),

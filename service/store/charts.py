@@ -28,7 +28,7 @@ LARGE: Final = 100
 T = TypeVar("T")
 
 
-async def judging(chart: Chart, work: Callable[[], T]) -> T:
+async def work_on(chart: Chart, work: Callable[[], T]) -> T:
     """Judge a chart, a large one in a thread: whoever asks for little is answered meanwhile."""
     return await asyncio.to_thread(work) if len(chart.entries) > LARGE else work()
 

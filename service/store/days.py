@@ -42,7 +42,7 @@ class Days:
 
     async def told(self, day: date | None) -> Screening:
         """Return the screening for that day as it is kept: with what would lift its findings."""
-        return await charts.judging(
+        return await charts.work_on(
             self._chart, lambda: with_lifts(self._course, self._course.screening(day))
         )
 
@@ -96,4 +96,4 @@ async def of_case(conn: Conn, case: Case, pack: Pack, *, today: date) -> Days:
     """Read what a referral is judged by; its patient's data must be locked to rely on it later."""
     chart = await charts.chart_of(conn, case)
     said = await screenings.reviews(conn, case)
-    return await charts.judging(chart, lambda: Days(case, chart, said, pack, today))
+    return await charts.work_on(chart, lambda: Days(case, chart, said, pack, today))

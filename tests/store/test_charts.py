@@ -15,6 +15,6 @@ async def test_a_large_chart_leaves_the_event_loop_to_others(*, entries: int, be
     one = held({"resourceType": "Condition", "id": "c"})
     full = chart(base.order, base.patient, (one,) * entries)
 
-    where = await charts.judging(full, threading.get_ident)
+    where = await charts.work_on(full, threading.get_ident)
 
     assert (where != threading.get_ident()) is beside
