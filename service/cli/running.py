@@ -53,7 +53,9 @@ def listen_together(host: str, port: int, count: int) -> list[socket.socket]:
         Unusable: it is taken, by such a group too, or not ours to take.
     """
     _taken(host, port).close()  # a group would be joined silently
-    return [_taken(host, port, shared=True) for _ in range(count)]
+    first = _taken(host, port, shared=True)
+    same = first.getsockname()[1]  # of port 0 too
+    return [first, *(_taken(host, same, shared=True) for _ in range(count - 1))]
 
 
 def _taken(host: str, port: int, *, shared: bool = False) -> socket.socket:

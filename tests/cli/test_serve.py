@@ -102,6 +102,22 @@ def test_several_processes_answer_at_one_address_and_stop_in_order(
     assert (process.ended, left) == (0, [])
 
 
+def test_an_address_that_several_processes_hold_is_not_joined(
+    database: Database, tmp_path: Path
+) -> None:
+    port = free_port()
+
+    with a_process(database, tmp_path, "serve", port=port, processes=2) as first:
+        first.wait_until(answers(f"http://127.0.0.1:{port}/fhir"))
+        with (
+            a_process(database, tmp_path / "late", "serve", port=port, processes=2) as late,
+            pytest.raises(NotStarted, match="TPI_PORT"),
+        ):
+            late.wait_until(lambda: False)
+
+    assert (late.ended, first.ended) == (2, 0)
+
+
 def test_where_one_process_dies_all_end(database: Database, tmp_path: Path) -> None:
     port = free_port()
 
