@@ -2,7 +2,7 @@
 
 Work on a message is processor time for the most part. Many at once end no sooner, and each of them
 as late as the last: taken in turn, the slowest of a hundred takes half as long
-(docs/decisions/0017).
+(docs/decisions/0023).
 """
 
 import asyncio

@@ -1,11 +1,18 @@
 """Messages take turns: in the order in which they came, and never longer than is bearable (L30)."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 
 from fhir_mappings.problems import Code, Refused
+from service.settings import Settings
 from service.turns import Turns
+from tests.kit.database import Database
+from tests.kit.door import a_door
+from tests.kit.referrals import a_payload, written
+
+FHIR = {"content-type": "application/fhir+json"}
 
 
 async def test_who_came_first_is_first() -> None:
@@ -77,3 +84,17 @@ async def test_a_turn_is_free_again_however_the_work_ended() -> None:
     async with turns.one():
         assert hanging.cancelled()
         assert waiting.cancelled()
+
+
+async def test_a_transaction_waits_for_its_turn_and_a_read_does_not(database: Database) -> None:
+    body = written(a_payload("clean"))
+    async with a_door(database) as door, door.client("placer", **FHIR) as client:
+        async with AsyncExitStack() as working:
+            for _ in range(Settings().messages_at_once):
+                await working.enter_async_context(door.deps.turns.one())
+            late = await client.post("/fhir", content=body)
+            read = await client.get("/fhir/Patient")
+        again = await client.post("/fhir", content=body)
+
+    assert (late.status_code, read.status_code, again.status_code) == (503, 200, 200)
+    assert int(late.headers["retry-after"]) >= 1
