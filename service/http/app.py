@@ -35,6 +35,7 @@ from service.log import logger
 from service.settings import Settings
 
 Asked: TypeAlias = Request[Any, Any, State]
+Methods: TypeAlias = tuple[Method, ...]
 
 FRAMEWORK: Final = {
     400: Fault.BODY,
@@ -60,7 +61,7 @@ def make_app(
     gate = _Gate(deps)
     app = Litestar(
         route_handlers=[
-            *(_guarded(path, ways, gate) for path, ways in _by_path(routes).items()),
+            *(_guarded(methods, ways, gate) for methods, ways in _by_methods(routes).items()),
             *(_open(one) for one in open_routes),
         ],
         dependencies={"deps": Provide(lambda: deps, sync_to_thread=False, use_cache=True)},
@@ -161,20 +162,28 @@ class _Gate:
             task.exception()  # looked at, so that a late one is not told to nobody's log
 
 
-def _by_path(routes: Sequence[Route]) -> dict[str, dict[str, Route]]:
-    """Gather the methods of an address: for each handler more on it Litestar builds all anew."""
-    found: dict[str, dict[str, Route]] = {}
+def _by_methods(routes: Sequence[Route]) -> dict[Methods, dict[str, dict[str, Route]]]:
+    """Gather the addresses that answer the same methods: Litestar builds once for each handler."""
+    ways: dict[str, dict[str, Route]] = {}
     for one in routes:
-        found.setdefault(_litestar(one.path), {})[one.method] = one
+        ways.setdefault(one.path, {})[one.method] = one
+    found: dict[Methods, dict[str, dict[str, Route]]] = {}
+    for path, by_method in ways.items():
+        methods = tuple(sorted(one.method for one in by_method.values()))
+        found.setdefault(methods, {})[path] = by_method
     return found
 
 
-def _guarded(path: str, ways: Mapping[str, Route], gate: _Gate) -> HTTPRouteHandler:
-    methods: list[Method] = [one.method for one in ways.values()]
+def _guarded(
+    methods: Methods, ways: Mapping[str, Mapping[str, Route]], gate: _Gate
+) -> HTTPRouteHandler:
+    paths = [_litestar(path) for path in ways]
 
-    @handled(path, http_method=methods, status_code=200)
+    @handled(paths, http_method=[*methods, "OPTIONS"], status_code=200)
     async def handle(request: Asked, deps: Injected) -> Response[bytes]:
-        way = ways[request.method]
+        if request.method == "OPTIONS":
+            return _allowed(*methods)
+        way = ways[request.scope["path_template"]][request.method]
         parts = {name: str(value) for name, value in request.path_params.items()}
         ask = await gate.ask(request, parts, signed=way.signed)
         return _response(await gate.run(once(way.act), deps, ask))
@@ -183,11 +192,19 @@ def _guarded(path: str, ways: Mapping[str, Route], gate: _Gate) -> HTTPRouteHand
 
 
 def _open(one: Open) -> HTTPRouteHandler:
-    @handled(one.path, http_method=["GET", "HEAD"], status_code=200)
-    async def handle(deps: Injected) -> Response[bytes]:
+    @handled(one.path, http_method=["GET", "HEAD", "OPTIONS"], status_code=200)
+    async def handle(request: Asked, deps: Injected) -> Response[bytes]:
+        if request.method == "OPTIONS":
+            return _allowed("GET", "HEAD")
         return _response(await one.look(deps))
 
     return handle
+
+
+def _allowed(*methods: str) -> Response[bytes]:
+    """Answer OPTIONS, as Litestar would by a handler of its own for each address."""
+    allow = ", ".join(sorted({*methods, "OPTIONS"}))
+    return Response(b"", status_code=204, headers={"allow": allow}, media_type="text/plain")
 
 
 def _litestar(path: str) -> str:
