@@ -169,7 +169,7 @@ def _by_methods(routes: Sequence[Route]) -> dict[Methods, dict[str, dict[str, Ro
         ways.setdefault(one.path, {})[one.method] = one
     found: dict[Methods, dict[str, dict[str, Route]]] = {}
     for path, by_method in ways.items():
-        methods = tuple(sorted(one.method for one in by_method.values()))
+        methods: Methods = tuple(sorted(one.method for one in by_method.values()))
         found.setdefault(methods, {})[path] = by_method
     return found
 
