@@ -61,7 +61,7 @@ def make_app(
     gate = _Gate(deps)
     app = Litestar(
         route_handlers=[
-            *(_guarded(methods, ways, gate) for methods, ways in _by_methods(routes).items()),
+            *(_guarded(methods, same, gate) for methods, same in _by_methods(routes).items()),
             *(_open(one) for one in open_routes),
         ],
         dependencies={"deps": Provide(lambda: deps, sync_to_thread=False, use_cache=True)},
@@ -162,28 +162,26 @@ class _Gate:
             task.exception()  # looked at, so that a late one is not told to nobody's log
 
 
-def _by_methods(routes: Sequence[Route]) -> dict[Methods, dict[str, dict[str, Route]]]:
+def _by_methods(routes: Sequence[Route]) -> dict[Methods, list[Route]]:
     """Gather the addresses that answer the same methods: Litestar builds once for each handler."""
-    ways: dict[str, dict[str, Route]] = {}
+    methods: dict[str, list[Method]] = {}
     for one in routes:
-        ways.setdefault(one.path, {})[one.method] = one
-    found: dict[Methods, dict[str, dict[str, Route]]] = {}
-    for path, by_method in ways.items():
-        methods: Methods = tuple(sorted(one.method for one in by_method.values()))
-        found.setdefault(methods, {})[path] = by_method
+        methods.setdefault(one.path, []).append(one.method)
+    found: dict[Methods, list[Route]] = {}
+    for one in routes:
+        found.setdefault(tuple(sorted(methods[one.path])), []).append(one)
     return found
 
 
-def _guarded(
-    methods: Methods, ways: Mapping[str, Mapping[str, Route]], gate: _Gate
-) -> HTTPRouteHandler:
-    paths = [_litestar(path) for path in ways]
+def _guarded(methods: Methods, routes: Sequence[Route], gate: _Gate) -> HTTPRouteHandler:
+    ways: dict[tuple[str, str], Route] = {(one.path, one.method): one for one in routes}
+    paths = sorted({_litestar(one.path) for one in routes})
 
     @handled(paths, http_method=[*methods, "OPTIONS"], status_code=200)
     async def handle(request: Asked, deps: Injected) -> Response[bytes]:
         if request.method == "OPTIONS":
             return _allowed(*methods)
-        way = ways[request.scope["path_template"]][request.method]
+        way = ways[request.scope["path_template"], request.method]
         parts = {name: str(value) for name, value in request.path_params.items()}
         ask = await gate.ask(request, parts, signed=way.signed)
         return _response(await gate.run(once(way.act), deps, ask))

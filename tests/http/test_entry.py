@@ -226,6 +226,25 @@ async def test_every_refusal_is_an_operation_outcome(
     assert status != 405 or answer.headers["allow"]
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/fhir", "OPTIONS, POST"),
+        ("/fhir/Patient/1", "GET, OPTIONS, PUT"),
+        ("/fhir/Task/1/$tpi-settle", "OPTIONS, POST"),
+        ("/fhir/metadata", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_options_tells_anyone_the_methods_of_an_address_and_nothing_else(
+    shared: Door, path: str, allowed: str
+) -> None:
+    async with shared.client(None) as client:
+        answer = await client.options(path)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["allow"] == allowed
+
+
 async def test_a_patch_of_another_format_is_told_which_are_taken(shared: Door) -> None:
     async with shared.client("placer") as client:
         answer = await client.patch("/fhir/Task/1", content=b"{}", headers=JSON)
