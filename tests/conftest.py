@@ -1,5 +1,6 @@
 """What every test shares: one event loop, the one the service runs on, and a real database."""
 
+import gc
 import io
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     emitted.choose(config.getoption("--emitted"))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what stays until the end to itself: looking through it took a sixth of the CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.hookimpl(optionalhook=True)

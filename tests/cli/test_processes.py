@@ -10,12 +10,13 @@ from service.cli.processes import held_signals
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_that_comes_within_the_block_comes_after_it(number: signal.Signals) -> None:
     done: list[str] = []
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # of both: a shell starts what runs in its background with SIGINT ignored
+    before = signal.signal(number, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             _started_while_asked_to_stop(number, done)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)
 
     assert done == ["started"]
 
