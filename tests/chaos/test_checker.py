@@ -32,7 +32,7 @@ GONE, DOUBLED, CHANGED, STRANGE, LOST, UNPROVEN = VISITS = (
     "lost",
     "unproven",
 )
-"""One order each, by what is done to it; the first orders of a run stay booked."""
+"""One order each, by what is done to it; two more stay booked."""
 
 
 @dataclass
@@ -63,20 +63,24 @@ async def _run(postgres: Running, folder: Path) -> Run:
     name = f"t_{os.getpid()}_chaos"
     ledger = Ledger()
     async with standing(postgres, folder, sandbox=sandbox, name=name) as stage:
-        lane = Lane(stage.cast(ledger, "test"), ledger, "test", rest_seconds=0)
         wanted = ["booked"] * STAY_BOOKED + list(VISITS)
-        orders = {
-            one: await asyncio.to_thread(
-                lane.carry, STORIES[one == CHANGED], visits=one != "booked"
-            )
-            for one in wanted
-        }
+        carried = await asyncio.gather(
+            *(_carry(stage, ledger, lane, one) for lane, one in enumerate(wanted))
+        )
+        orders = dict(zip(wanted, carried, strict=True))
         await settle(stage, Log(folder / "log"))
         found = Run(before=await _judged(stage, ledger), orders=orders)
         await _doctor_rows(stage, orders, ledger)
         await asyncio.to_thread(_doctor_placer, stage, orders)
         found.after = await _judged(stage, ledger)
     return found
+
+
+async def _carry(stage: Stage, ledger: Ledger, number: int, doctored: str) -> Order:
+    seed = f"test {number}"
+    lane = Lane(stage.cast(ledger, seed), ledger, seed, rest_seconds=0)
+    story, visits = STORIES[doctored == CHANGED], doctored != "booked"
+    return await asyncio.to_thread(lane.carry, story, visits=visits)
 
 
 async def _judged(stage: Stage, ledger: Ledger) -> Judged:
