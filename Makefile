@@ -11,6 +11,9 @@ PYTEST := $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-load
 SETUP := deploy/setup.sh
 SOURCES := fhir_mappings service tests
 
+# Set in many containers; each of the programs that we start would compile all its modules again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo dev test lint interop chaos bench clean lock lock-check
 .DEFAULT_GOAL := help
 
