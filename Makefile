@@ -1,7 +1,8 @@
 # Two commands for a newcomer: `make demo` and `make test`. `make` alone lists the rest.
 # Needs: make, a Python >= 3.11 with venv, CA certificates; deploy/setup.sh names what is missing.
 
-PYTEST_WORKERS ?= 2
+# one more than two cores: some tests wait, for a lease or for a placer
+PYTEST_WORKERS ?= 3
 TESTS ?= tests
 ARGS ?=
 EMITTED ?=
