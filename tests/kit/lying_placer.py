@@ -299,7 +299,8 @@ async def _write(send: Send, reply: Reply) -> None:
 @asynccontextmanager
 async def serving(placer: LyingPlacer) -> AsyncGenerator[LyingPlacer]:
     """Let it answer on a free port of loopback, over real sockets, in the test's own loop."""
-    with socket.socket() as listening:
+    # asyncio sends small pieces at once only where the socket's protocol is said (40 ms an answer)
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         placer.base = f"http://127.0.0.1:{listening.getsockname()[1]}/fhir"
         config = uvicorn.Config(
