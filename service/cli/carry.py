@@ -38,13 +38,16 @@ def settings_or_fail(output: Output) -> Settings:
 
 def carry_out(output: Output, work: Callable[[], Awaitable[Done]]) -> Done:
     """Run the work in an event loop; what it cannot do becomes a line, a repair, an exit code."""
+    done: list[Done] = []
 
-    async def run() -> Done:
-        return await work()
+    async def run() -> None:
+        # a runner, ending, writes its task's result out as text: 6 MB where that is a pack
+        done.append(await work())
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(run())
+            runner.run(run())
+        return done[0]
     except Unusable as unusable:
         output.fail(unusable.fault, unusable.repair, unusable.code)
     except Refused as refused:
