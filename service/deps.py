@@ -42,16 +42,8 @@ def _no_keys() -> Keys:
     return Keys(Egress(LIMITS))
 
 
-def _no_desk() -> Desk:
-    return Desk(Egress(desk_limits(Settings())))
-
-
 def _chance() -> Chance:
     return SystemRandom().random
-
-
-def _turns() -> Turns:
-    return Turns(Settings().messages_at_once)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +64,11 @@ class Deps:
     now: Clock
     new_id: NewId
     wake: Callable[[], None]
+    desk: Desk
+    turns: Turns
     placers: Placers = field(default_factory=_no_settings)
     keys: Keys = field(default_factory=_no_keys)
-    desk: Desk = field(default_factory=_no_desk)
     chance: Chance = field(default_factory=_chance)
-    turns: Turns = field(default_factory=_turns)
 
 
 def utc_now() -> datetime:
@@ -152,4 +144,6 @@ async def open_owner_deps(settings: Settings, *, url: str) -> AsyncGenerator[Dep
             now=utc_now,
             new_id=new_id,
             wake=no_hint,
+            desk=Desk(Egress(desk_limits(settings))),
+            turns=Turns(settings.messages_at_once),
         )

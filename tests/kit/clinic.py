@@ -13,6 +13,8 @@ from fhir_mappings.model.caller import Caller, Role, service_caller
 from fhir_mappings.model.json import Json, Tree, items, members, text
 from fhir_mappings.model.pack import Pack
 from fhir_mappings.parse.shape import Shape
+from service.clients.desk import Desk, limits
+from service.clients.egress import Egress
 from service.content.definitions import load_shape
 from service.content.load import load_pack
 from service.deps import Deps, new_id, no_hint
@@ -20,6 +22,7 @@ from service.flows.apply_clinic import ApplyClinic, ClinicApplied, apply_clinic
 from service.settings import Settings
 from service.store.owner import make_owner_pool
 from service.store.pool import Pool
+from service.turns import Turns
 from tests.kit.database import Database
 
 FILE = Path("tests/data/payloads/examples/18-clinic.json")
@@ -54,14 +57,17 @@ def the_shape() -> Shape:
 
 
 def deps_of(pool: Pool, now: Callable[[], datetime]) -> Deps:
+    settings = Settings()
     return Deps(
         pool=pool,
-        settings=Settings(),
+        settings=settings,
         pack=the_pack(),
         shape=the_shape(),
         now=now,
         new_id=new_id,
         wake=no_hint,
+        desk=Desk(Egress(limits(settings))),
+        turns=Turns(settings.messages_at_once),
     )
 
 
