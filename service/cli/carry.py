@@ -8,7 +8,7 @@ import uvloop
 
 from fhir_mappings.problems import TABLE, Problem, Refused
 from service.cli.output import Exit, Output
-from service.content.load import KeyUnusable
+from service.content.signature import KeyUnusable
 from service.settings import Settings, SettingsError, read_settings
 from service.store.embedded import EmbeddedError, PostgresMissing
 from service.store.migrate import SchemaError

@@ -14,7 +14,7 @@ from fhir_mappings.problems import Refused
 from service.cli.owner import owner_deps
 from service.cli.placers import placer_named
 from service.clients.server import Server, Unreachable
-from service.content.load import KeyUnusable
+from service.content.signature import KeyUnusable
 from service.deps import pack_in_force, utc_now
 from service.loop.look import each, said
 from service.settings import Settings

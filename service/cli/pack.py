@@ -18,6 +18,8 @@ from service.cli.pack_screens import BaseFolder, Directory, diff, expect_right, 
 from service.content.load import SIGNATURE, load_pack, open_folders
 from service.content.packs.files import write
 from service.content.packs.own import own_files
+from service.content.signature import Reviewer, add_reviewer, make_key
+from service.content.signature import sign as signed
 from service.deps import utc_now
 from service.reads.pack_examples import try_examples
 
@@ -142,7 +144,6 @@ def key(
 ) -> None:
     """Make a reviewer's key: the private half for them alone, the public one for the clinic."""
     output = Output(as_json=as_json, plain=plain)
-    from service.content.signature import Reviewer, add_reviewer, make_key  # noqa: PLC0415 - loading joserfc takes 0.3 s, and only keys and signatures need it
 
     async def work() -> Reviewer:
         made = make_key(file, name=name, role=role)
@@ -173,7 +174,6 @@ def sign(
     """
     output = Output(as_json=as_json, plain=plain)
     settings = settings_or_fail(output)
-    from service.content.signature import sign as signed  # noqa: PLC0415 - as above
 
     async def work() -> Pack:
         under = base or settings.pack_base

@@ -17,13 +17,10 @@ from fhir_mappings.parse.pack_layers import Layer, laid
 from fhir_mappings.problems import Code, Problem, Refused, refuse_any
 from fhir_mappings.render.pack_resources import action
 from service.content.packs.files import SUMS
+from service.content.signature import signature_of
 
 SHIPPED: Final = "tpi-core"
 SIGNATURE: Final = "SIGNATURE"
-
-
-class KeyUnusable(Exception):
-    """A file of keys cannot be read or is none; the text names the file."""
 
 
 class Folder(NamedTuple):
@@ -54,8 +51,6 @@ def load_pack(
     signed = folders[-1].root.joinpath(SIGNATURE)
     if not signed.is_file():
         return pack
-    from service.content.signature import signature_of  # noqa: PLC0415 - loading joserfc takes 0.3 s, and most packs are not signed
-
     signature = signature_of(signed.read_bytes().strip(), pack, reviewers)
     return msgspec.structs.replace(pack, signature=signature)
 

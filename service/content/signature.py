@@ -15,10 +15,13 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from fhir_mappings.model.pack import Pack, Signature
-from service.content.load import KeyUnusable
 
 _ALGORITHM: Final = "Ed25519"
 _PRIVATE: Final = 0o600
+
+
+class KeyUnusable(Exception):
+    """A file of keys cannot be read or is none; the text names the file."""
 
 
 class Reviewer(msgspec.Struct, frozen=True, kw_only=True):

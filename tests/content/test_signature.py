@@ -9,8 +9,7 @@ import msgspec
 import pytest
 
 from fhir_mappings.model.pack import Pack, Signature
-from service.content.load import KeyUnusable
-from service.content.signature import add_reviewer, make_key, sign, signature_of
+from service.content.signature import KeyUnusable, add_reviewer, make_key, sign, signature_of
 from tests.kit.charts import the_pack
 
 AT = "2026-11-25T10:00:00Z"
